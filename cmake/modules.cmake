@@ -1,0 +1,37 @@
+# xpusim_module(NAME SOURCES ... USES ... PRIVATE_USES ...): one folder of src/ is one static library xpusim::NAME.
+# Without SOURCES it is an interface library (headers only).
+function(xpusim_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(xpusim_${name} STATIC ${ARG_SOURCES})
+    target_compile_features(xpusim_${name} PUBLIC cxx_std_20)
+    target_include_directories(xpusim_${name} PUBLIC
+      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+      PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(xpusim_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES}
+      $<BUILD_INTERFACE:xpusim_warnings>)
+  else()
+    add_library(xpusim_${name} INTERFACE)
+    target_compile_features(xpusim_${name} INTERFACE cxx_std_20)
+    target_include_directories(xpusim_${name} INTERFACE
+      $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_libraries(xpusim_${name} INTERFACE ${ARG_USES})
+  endif()
+  add_library(xpusim::${name} ALIAS xpusim_${name})
+  set_target_properties(xpusim_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY XPUSIM_MODULE_TARGETS xpusim_${name})
+endfunction()
+
+# xpusim_test(NAME SOURCES ... USES ... [LABEL fast|slow|validation]): one Catch2 executable; every test case is
+# a ctest test of its own process (one simulation per process).
+function(xpusim_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;USES" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL fast)
+  endif()
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(test_${name} PRIVATE XPUSIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(test_${name} PRIVATE ${ARG_USES} xpusim_test_main xpusim_warnings)
+  catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+endfunction()

@@ -1,0 +1,14 @@
+# Warning flags of every target of ours; each has its reason.
+add_library(xpusim_warnings INTERFACE)
+target_compile_options(xpusim_warnings INTERFACE
+  -Wall -Wextra           # the common ground
+  -Wpedantic              # ISO C++ only: clang and g++ both build this
+  -Wshadow                # a hidden variable is a misread formula
+  -Wnon-virtual-dtor      # deleting through a base must be safe
+  -Woverloaded-virtual    # an override that hides is a lost event
+  -Wnull-dereference      # found by flow analysis at -O2
+  $<$<BOOL:${XPUSIM_WERROR}>:-Werror>)
+if(XPUSIM_SANITIZE)
+  target_compile_options(xpusim_warnings INTERFACE -fsanitize=${XPUSIM_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(xpusim_warnings INTERFACE -fsanitize=${XPUSIM_SANITIZE})
+endif()

@@ -1,0 +1,121 @@
+// Collectives: what an algorithm sends where, what that costs on an idle fabric, and which one to pick.
+// Conventions follow nccl-tests and Chakra. `bytes` is:
+//   ALL_REDUCE, BROADCAST, REDUCE        the buffer of one rank
+//   ALL_GATHER, GATHER                   the gathered buffer (n shares)
+//   REDUCE_SCATTER, SCATTER              the buffer before scattering (n shares)
+//   ALL_TO_ALL                           what one rank sends in total, its own share included
+// busbw = algbw * factor: 2(n-1)/n for ALL_REDUCE, (n-1)/n for ALL_GATHER, REDUCE_SCATTER, ALL_TO_ALL, GATHER,
+// SCATTER, and 1 for the rest (NVIDIA/nccl-tests doc/PERFORMANCE.md).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xpusim/fabric.hpp"
+
+namespace xpusim {
+
+enum class CollectiveType : std::uint8_t {
+  ALL_REDUCE, REDUCE, ALL_GATHER, GATHER, SCATTER, BROADCAST, ALL_TO_ALL, REDUCE_SCATTER, BARRIER, SEND_RECV
+};
+[[nodiscard]] std::string_view to_string(CollectiveType);
+[[nodiscard]] std::optional<CollectiveType> parse_collective_type(std::string_view);  ///< any case, "_" optional
+[[nodiscard]] double busbw_factor(CollectiveType, int ranks);
+
+// ---------------------------------------------------------------- what an algorithm produces
+
+inline constexpr std::uint32_t kSwitch = 0xffffffffu;  ///< endpoint of in-switch reduction
+
+/// One message of the algorithm, between indices into the group (or kSwitch).
+struct Message {
+  std::uint32_t from = 0, to = 0;
+  double bytes = 0;              ///< payload
+  std::uint32_t first_chunk = 0, chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
+  bool reduce = false;           ///< the receiver adds (true) or copies (false)
+  std::uint32_t plane_slot = 0;  ///< index into CollectivePlan::planes
+  std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
+};
+/// The full message-level schedule: a message starts when all messages it depends on have arrived.
+struct MessageDag {
+  std::vector<Message> messages;
+  std::vector<std::uint32_t> dependency_ids;
+  std::uint32_t chunk_count = 0;  ///< chunks that make up the buffer
+};
+
+struct LinkLoad {
+  LinkId link = 0;
+  double bytes = 0;       ///< payload
+  double wire_bytes = 0;  ///< payload / protocol share: what occupies the link
+};
+/// Everything that moves at once, and the latency of the algorithm's steps in it.
+/// Time on an idle fabric: latency + max over loads of wire_bytes / capacity.
+struct FluidPhase {
+  Seconds latency;
+  std::vector<LinkLoad> loads;  ///< ascending link id, each link once
+};
+/// Bytes per tier: of all groups of a class, also where `loads` were reduced to representatives.
+struct TierLoad {
+  TierId tier = 0;
+  double bytes = 0;
+};
+
+/// A collective lowered onto a fabric.
+struct CollectivePlan {
+  CollectiveType type = CollectiveType::ALL_REDUCE;
+  double bytes = 0;
+  std::uint32_t ranks = 0;
+  std::string algorithm, protocol;
+  std::vector<PlaneId> planes;      ///< planes used; slot 0 is the innermost
+  std::vector<FluidPhase> phases;   ///< one after another
+  std::vector<TierLoad> tier_loads; ///< payload of all phases and groups
+  Seconds idle_time;                ///< closed form: sum of the phases on an idle fabric
+  Seconds message_overhead;         ///< `flow`: added to each message's path latency (protocol step cost)
+  Seconds start_overhead;           ///< once, before the first byte (library launch, base latency)
+  double wire_factor = 1.0;         ///< wire_bytes / payload
+  double units_share = 0.0;         ///< execution units occupied on each member while it runs
+};
+
+struct CollectiveOptions {
+  std::string algorithm;  ///< "" = tuner
+  std::string protocol;   ///< "" = tuner
+  std::string plane;      ///< "" = fastest that connects the group (hierarchical when none does)
+};
+
+/// What planning needs besides the request.
+struct CollectiveContext {
+  const Fabric* fabric = nullptr;
+  const CollectiveLibrarySpec* library = nullptr;
+};
+
+/// Plans one collective for one group. `members`: devices in rank order, all different.
+/// Throws InputError when no plane connects the group or the algorithm does not support type/size.
+[[nodiscard]] CollectivePlan plan_collective(const CollectiveContext&, CollectiveType, Bytes,
+                                             std::span<const DeviceId> members, const CollectiveOptions& = {});
+
+/// Plans a collective that many groups run at once by symmetry (folding). Loads are those of all groups, kept only
+/// on the links that the first group uses, one link per distinct (tier, wire bytes) (the lowest id); tier_loads count all groups.
+[[nodiscard]] CollectivePlan plan_collective_class(const CollectiveContext&, CollectiveType, Bytes,
+                                                   const std::vector<std::vector<DeviceId>>& groups,
+                                                   const CollectiveOptions& = {});
+
+/// A point-to-point transfer as a plan of one phase; many symmetric ones at once when pairs.size() > 1.
+struct DevicePair { DeviceId from = 0, to = 0; };
+[[nodiscard]] CollectivePlan plan_transfer_class(const CollectiveContext&, Bytes, std::span<const DevicePair> pairs,
+                                                 const CollectiveOptions& = {});
+
+/// The message-level schedule of a plan (fidelity `flow`).
+[[nodiscard]] MessageDag lower_messages(const CollectiveContext&, const CollectivePlan&,
+                                        std::span<const DeviceId> members);
+
+struct AlgorithmInfo {
+  std::string_view name;
+  std::string_view description;
+  std::vector<CollectiveType> types;
+};
+/// The registry, for help, list and "did you mean".
+[[nodiscard]] const std::vector<AlgorithmInfo>& collective_algorithms();
+
+}  // namespace xpusim

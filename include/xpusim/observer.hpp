@@ -1,0 +1,43 @@
+// What the engine says while it runs; power and metrics listen, neither knows the other.
+#pragma once
+
+#include <span>
+
+#include "xpusim/collective.hpp"
+#include "xpusim/task_graph.hpp"
+
+namespace xpusim {
+
+/// A finished task of a static program, or an activity of a dynamic one.
+struct ActivityEvent {
+  TaskKind kind = TaskKind::compute;
+  Purpose purpose = Purpose::compute;
+  RankId rank = 0;
+  DeviceId device = 0;
+  std::uint32_t multiplicity = 1;
+  TaskId task = 0;
+  std::uint32_t op = 0;          ///< index as in Task::op
+  std::uint32_t label = 0;
+  Seconds ready;                 ///< dependencies met and (collectives) this rank arrived
+  Seconds start;                 ///< first moment it held its resources; for collectives: all had arrived
+  Seconds end;
+  const OpCost* cost = nullptr;  ///< compute only
+};
+
+/// Bytes that crossed links between two moments.
+struct TrafficEvent {
+  Purpose purpose = Purpose::other;
+  Seconds start, end;
+  std::span<const LinkLoad> loads;       ///< links used (representatives when folded)
+  std::span<const TierLoad> tier_loads;  ///< all bytes, folded ranks included
+};
+
+class EngineObserver {
+ public:
+  virtual ~EngineObserver() = default;
+  virtual void on_activity(const ActivityEvent&) {}
+  virtual void on_traffic(const TrafficEvent&) {}
+  virtual void on_end(Seconds /*makespan*/) {}
+};
+
+}  // namespace xpusim
