@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "xpusim/collective.hpp"
@@ -26,7 +27,7 @@ struct Task {
   Purpose purpose = Purpose::compute;
   Stream stream = Stream::none;
   RankId rank = 0;
-  std::uint32_t op = 0;     ///< into compute_ops / collectives / transfers by kind
+  std::uint32_t op = 0;     ///< into op_sequences / collectives / transfers by kind
   std::uint32_t label = 0;  ///< into labels
 };
 
@@ -62,6 +63,15 @@ struct SimulatedRank {
   std::uint32_t stage = 0;         ///< pipeline stage, for reports
 };
 
+/// One item of a compute task: `repeat` runs of compute_ops[op], back to back.
+struct OpRun {
+  std::uint32_t op = 0;      ///< into compute_ops
+  std::uint32_t repeat = 1;
+};
+/// Kernels that one compute task runs one after another on one stream. Duration, energy, flops and bytes of the task
+/// are the sums over the runs; nothing else of the rank's compute stream comes in between.
+using OpSequence = std::vector<OpRun>;
+
 struct TaskGraph {
   std::vector<SimulatedRank> ranks;
   std::vector<Task> tasks;
@@ -69,6 +79,7 @@ struct TaskGraph {
   std::vector<std::uint32_t> dependency_begin{0};
   std::vector<TaskId> dependency_ids;
   std::vector<ComputeOp> compute_ops;   ///< unique shapes
+  std::vector<OpSequence> op_sequences; ///< what compute tasks run; few distinct ones, so cost them once each
   std::vector<CollectiveOp> collectives;
   std::vector<TransferOp> transfers;
   std::vector<CommunicatorGroup> groups;
@@ -79,6 +90,8 @@ struct TaskGraph {
 
   /// Appends a task; ids are dense and ascending.
   TaskId add(Task task, const std::vector<TaskId>& dependencies);
+  /// Appends an operation and a sequence of just this operation; returns the sequence's index (for Task::op).
+  std::uint32_t add_single_op(ComputeOp op);
 };
 
 /// Throws InternalError when an index is out of range or dependencies are cyclic.
