@@ -20,7 +20,10 @@ enum class Purpose : std::uint8_t { compute, optimizer, tp, cp, ep, pp, dp, othe
 [[nodiscard]] std::string_view to_string(Purpose);
 
 /// Queues of one rank; tasks of one stream run one at a time, lowest ready id first.
-enum class Stream : std::uint8_t { compute, comm_tp, comm_cp, comm_ep, comm_pp_send, comm_pp_recv, comm_dp, none };
+enum class Stream : std::uint8_t { compute, comm_tp, comm_cp, comm_ep, comm_pp_send, comm_pp_recv, comm_dp,
+  host,        ///< the rank's CPU (recorded traces)
+  comm_other,  ///< one queue for all traffic of a recorded trace
+  none };
 
 struct Task {
   TaskKind kind = TaskKind::join;
