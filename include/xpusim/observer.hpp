@@ -32,6 +32,16 @@ struct TrafficEvent {
   std::span<const TierLoad> tier_loads;  ///< all bytes, folded ranks included
 };
 
+/// Wire bytes per payload byte of an event: what its protocol adds. 1 when it names no link.
+[[nodiscard]] inline double wire_factor(const TrafficEvent& event) {
+  double payload = 0, wire = 0;
+  for (const LinkLoad& load : event.loads) {
+    payload += load.bytes;
+    wire += load.wire_bytes;
+  }
+  return payload > 0 ? wire / payload : 1.0;
+}
+
 class EngineObserver {
  public:
   virtual ~EngineObserver() = default;
