@@ -15,7 +15,7 @@ namespace xpusim {
 using Callback = std::function<void()>;
 
 struct MachineOptions {
-  Fidelity fidelity = Fidelity::automatic;  ///< automatic: flow up to a few thousand messages, then fluid
+  Fidelity fidelity = Fidelity::automatic;  ///< automatic: fluid
   std::uint64_t seed = 1;
 };
 
@@ -36,7 +36,7 @@ class Machine {
   void compute(DeviceId, Seconds duration, Callback done);
   /// Runs a planned collective or transfer class. `members` in rank order (needed by `flow`); `occupied`: devices
   /// whose execution units it takes.
-  void communicate(const CollectivePlan&, std::span<const DeviceId> members, std::span<const DeviceId> occupied,
+  void communicate(std::shared_ptr<const CollectivePlan>, std::span<const DeviceId> members, std::span<const DeviceId> occupied,
                    Purpose, Callback done);
   void at(Seconds when, Callback);
   void report(const ActivityEvent&);  ///< programs announce what they finished
@@ -56,7 +56,7 @@ struct StaticRunResult {
   std::uint64_t tasks = 0;
   std::uint64_t unfinished = 0;          ///< > 0: a deadlock; `stuck` names the first tasks
   std::vector<std::string> stuck;
-  std::vector<CollectivePlan> plans;     ///< distinct plans used, in first-use order
+  std::vector<std::shared_ptr<const CollectivePlan>> plans;  ///< distinct plans used, in first-use order
 };
 struct StaticRunOptions {
   std::map<std::string, std::string> planes;      ///< purpose -> plane
