@@ -60,14 +60,14 @@ class LinkListener final : public EngineObserver {
   [[nodiscard]] LinksResult result(std::size_t hottest = 10) const;
 
  private:
-  struct Bytes2 {
+  struct ByteCount {
     double payload = 0, wire = 0;
   };
   [[nodiscard]] double utilization(LinkId) const;
 
   const Fabric* fabric_;
-  std::vector<Bytes2> links_;
-  std::vector<Bytes2> tiers_;
+  std::vector<ByteCount> links_;
+  std::vector<ByteCount> tiers_;
   double makespan_ = 0;
 };
 
@@ -77,7 +77,7 @@ struct Totals {
   Bytes memory_bytes;
   Joules energy;        ///< dynamic energy of kernels
   Seconds kernel_time;  ///< summed over ranks
-  double kernels = 0;   ///< compute activities
+  double kernels = 0;   ///< compute tasks
 };
 class TotalsListener final : public EngineObserver {
  public:

@@ -22,6 +22,7 @@ struct ActivityEvent {
   Seconds start;                 ///< first moment it held its resources; for collectives: all had arrived
   Seconds end;
   const OpCost* cost = nullptr;  ///< compute only
+  Stream stream = Stream::none;  ///< as in Task; a kernel on `host` keeps no chip busy
 };
 
 /// Bytes that crossed links between two moments.
