@@ -61,7 +61,8 @@ class PowerModel {
 /// All-in power by part: what a rack has to deliver at most. Used by checks and tables.
 [[nodiscard]] PowerBreakdown max_power(const SystemSpec&, const ChipSpec&);
 
-/// Integrates power over a run. Peak: the busiest of 512 to 1024 equal slices of the run.
+/// Integrates power over a run. Peak: the busiest of 512 to 1024 equal slices of the run (the last one is up to twice
+/// as long), so it is the mean over about a thousandth of the run, not a spike.
 class PowerListener final : public EngineObserver {
  public:
   static constexpr std::size_t kSlices = 1024;
@@ -86,6 +87,7 @@ class PowerListener final : public EngineObserver {
   void reach(double time);
   void spread(double start, double end, const Slice& amount);
   [[nodiscard]] PowerActivity activity(const Slice&, double seconds) const;
+  [[nodiscard]] double busiest_slice() const;
 
   PowerModel power_;
   const Fabric* fabric_;
