@@ -4,6 +4,8 @@
 //   ALL_GATHER, GATHER                   the gathered buffer (n shares)
 //   REDUCE_SCATTER, SCATTER              the buffer before scattering (n shares)
 //   ALL_TO_ALL                           what one rank sends in total, its own share included
+//   SEND_RECV                            what every rank sends to the next one (rank i to (i + 1) mod n)
+// The root of BROADCAST, REDUCE, GATHER and SCATTER is rank 0 of the group.
 // busbw = algbw * factor: 2(n-1)/n for ALL_REDUCE, (n-1)/n for ALL_GATHER, REDUCE_SCATTER, ALL_TO_ALL, GATHER,
 // SCATTER, and 1 for the rest (NVIDIA/nccl-tests doc/PERFORMANCE.md).
 #pragma once
@@ -34,6 +36,7 @@ struct Message {
   std::uint32_t from = 0, to = 0;
   double bytes = 0;              ///< payload
   std::uint32_t first_chunk = 0, chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
+  std::uint32_t chunk_stride = 1;             ///< distance between them
   bool reduce = false;           ///< the receiver adds (true) or copies (false)
   std::uint32_t plane_slot = 0;  ///< index into CollectivePlan::planes
   std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
@@ -62,6 +65,12 @@ struct TierLoad {
   double bytes = 0;
 };
 
+/// The hash under which plans route a pair over hashed member links; `flow` uses the same.
+[[nodiscard]] constexpr std::uint64_t flow_hash(DeviceId from, DeviceId to) {
+  const std::uint64_t x = (static_cast<std::uint64_t>(from) << 32U | to) * 0x9e3779b97f4a7c15ULL;
+  return x ^ (x >> 29U);
+}
+
 /// A collective lowered onto a fabric.
 struct CollectivePlan {
   CollectiveType type = CollectiveType::ALL_REDUCE;
@@ -71,11 +80,19 @@ struct CollectivePlan {
   std::vector<PlaneId> planes;      ///< planes used; slot 0 is the innermost
   std::vector<FluidPhase> phases;   ///< one after another
   std::vector<TierLoad> tier_loads; ///< payload of all phases and groups
-  Seconds idle_time;                ///< closed form: sum of the phases on an idle fabric
-  Seconds message_overhead;         ///< `flow`: added to each message's path latency (protocol step cost)
-  Seconds start_overhead;           ///< once, before the first byte (library launch, base latency)
-  double wire_factor = 1.0;         ///< wire_bytes / payload
+  Seconds idle_time;                ///< closed form on an idle fabric: start_overhead plus the sum of the phases
+  Seconds message_overhead;         ///< `flow`: added to each message's path latency (protocol step cost), slot 0
+  Seconds outer_message_overhead;   ///< the same for messages on plane slot 1
+  Seconds start_overhead;           ///< once, before the first byte (base latency, pipeline fill); not in `phases`
+  double wire_factor = 1.0;         ///< wire_bytes / payload on slot 0
+  double outer_wire_factor = 1.0;   ///< the same on slot 1
   double units_share = 0.0;         ///< execution units occupied on each member while it runs
+  std::uint32_t pipeline_chunks = 1;  ///< chunks that a pipelined algorithm cuts the buffer into
+  std::string inner, outer;         ///< hierarchical: algorithms of the two levels
+  [[nodiscard]] Seconds overhead(std::uint32_t slot) const {
+    return slot == 0 ? message_overhead : outer_message_overhead;
+  }
+  [[nodiscard]] double wire(std::uint32_t slot) const { return slot == 0 ? wire_factor : outer_wire_factor; }
 };
 
 struct CollectiveOptions {
