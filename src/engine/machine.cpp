@@ -213,9 +213,9 @@ struct Machine::Impl {
     if (fresh) {
       const PlaneId plane = r->plan->planes.at(m.plane_slot);
       if (m.to == kSwitch) {
-        it->second = {fabric.to_switch(plane, r->members[m.from])};
+        it->second = fabric.to_switch(plane, r->members[m.from], key);
       } else if (m.from == kSwitch) {
-        it->second = {fabric.from_switch(plane, r->members[m.to])};
+        it->second = fabric.from_switch(plane, r->members[m.to], key);
       } else {
         it->second = fabric.route(plane, r->members[m.from], r->members[m.to], key);
       }
