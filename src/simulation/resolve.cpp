@@ -1,0 +1,50 @@
+#include <fmt/core.h>
+
+#include "xpusim/simulation.hpp"
+
+namespace xpusim {
+namespace {
+
+void add_link(Catalogue& catalogue, LinkParts& links, const std::string& name) {
+  if (!name.empty() && !links.contains(name)) links.emplace(name, catalogue.load<LinkSpec>(name));
+}
+
+SystemSpec with_nodes(SystemSpec system, int nodes) {
+  if (nodes > 0) system.nodes = nodes;
+  return system;
+}
+
+}  // namespace
+
+RunInput resolve_run(Catalogue& catalogue, const ScenarioSpec& scenario, std::size_t index) {
+  RunInput input;
+  input.scenario = scenario;
+  input.entry = scenario.systems.at(index);
+  if (input.entry.parallelism) input.scenario.parallelism = *input.entry.parallelism;
+  if (input.entry.training) input.scenario.training = *input.entry.training;
+  input.system = with_nodes(catalogue.load<SystemSpec>(input.entry.system), input.entry.nodes);
+  input.chip = catalogue.load<ChipSpec>(input.system.chip);
+  for (const PlaneSpec& plane : input.system.planes) {
+    add_link(catalogue, input.links, plane.link);
+    add_link(catalogue, input.links, plane.uplink);
+  }
+  const std::string& software =
+      input.entry.software.empty() ? input.chip.software : input.entry.software;
+  if (software.empty()) {
+    throw InputError("no-software",
+                     fmt::format("chip '{}' has no default software profile", input.chip.info.name),
+                     "name one in the scenario: \"software\" of the system's entry");
+  }
+  input.software = catalogue.load<SoftwareSpec>(software);
+  if (!scenario.model.empty()) input.model = catalogue.load<ModelSpec>(scenario.model);
+  const int packages = input.system.nodes * input.system.chips_per_node;
+  if (input.entry.chips > packages) {
+    throw InputError("too-many-chips",
+                     fmt::format("{} chips asked of '{}', which has {}", input.entry.chips,
+                                 input.entry.system, packages),
+                     "lower \"chips\", or build more nodes with \"nodes\"");
+  }
+  return input;
+}
+
+}  // namespace xpusim
