@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +16,7 @@ enum class OpKind : std::uint8_t {
   gemm,               ///< C[m,n] = A[m,k] B[k,n], `count` independent ones back to back
   grouped_gemm,       ///< `count` experts' GEMMs of [m,n,k] in one launch
   batched_gemm,       ///< `count` small GEMMs in one launch (unfused attention)
-  attention_forward,  ///< fused, causal: batch sequences of `sequence` tokens against `context` keys
+  attention_forward,  ///< fused, causal: batch sequences of `sequence` tokens, the last ones of `context` keys
   attention_backward,
   memory,             ///< a streaming kernel that reads and writes `memory_bytes`
   fixed               ///< a given duration (recorded trace, host overhead)
@@ -49,6 +49,8 @@ struct OpCost {
   bool measured = false;    ///< a curve point was near; otherwise roofline with large-size efficiency
 };
 
+class CurveSet;  ///< measured curves of one chip, prepared for interpolation (src/cost/curves.hpp)
+
 struct CostOptions {
   RankUnit rank = RankUnit::package;
   Watts power_cap;          ///< per package; 0 = TDP
@@ -56,7 +58,8 @@ struct CostOptions {
 };
 
 /// Roofline with tile and wave quantisation, scaled by the measured curves of (operation, format, software).
-/// Formulas: docs/model.md, "What a kernel costs".
+/// Formulas: docs/model.md, "What a kernel costs". Durations at the rated power (TDP) are what the curves say; a power
+/// cap below it slows the compute-bound part down. Not safe for concurrent use: `cost` collects notes.
 class CostModel {
  public:
   CostModel(const ChipSpec&, const SoftwareSpec&, CostOptions = {});
@@ -69,11 +72,28 @@ class CostModel {
   [[nodiscard]] std::vector<std::string> notes() const;
 
  private:
+  struct Bounds;  ///< the two sides of the roofline of one kernel
+  [[nodiscard]] std::string resolve_format(const std::string& format) const;
+  [[nodiscard]] double gemm_efficiency(const std::string& format) const;
+  [[nodiscard]] double attention_efficiency(const ComputeOp&) const;
+  [[nodiscard]] double memory_rate() const;
+  [[nodiscard]] double stream_time(double bytes) const;
+  [[nodiscard]] double gemm_compute_time(const ComputeOp&) const;
+  [[nodiscard]] Bounds bounds(const ComputeOp&) const;
+  void apply_curve(const ComputeOp&, Bounds&) const;
+  void settle_clock(const ComputeOp&, const Bounds&, OpCost&) const;
+  [[nodiscard]] double energy_per_flop(const std::string& format) const;
+  void note(std::string) const;
+
   ChipSpec chip_;
   SoftwareSpec software_;
   CostOptions options_;
+  std::shared_ptr<const CurveSet> curves_;
   mutable std::vector<std::string> notes_;
 };
+
+/// Bytes of one stored element of a format, scales of block formats included; 0 for an unknown name.
+[[nodiscard]] double format_bytes(std::string_view format);
 
 /// FLOPs and bytes that follow from an operation's shape alone (no chip): for MFU formulas and tests.
 [[nodiscard]] Flops op_flops(const ComputeOp&);

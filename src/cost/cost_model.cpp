@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "cost/clock.hpp"
+#include "cost/curves.hpp"
+#include "cost/gemm.hpp"
+#include "cost/op_shape.hpp"
+#include "xpusim/cost.hpp"
+#include "xpusim/diagnostic.hpp"
+
+namespace xpusim {
+
+namespace {
+
+/// First format of the fall-back chain that the map has; end() when none.
+template <class Map>
+typename Map::const_iterator find_chain(const Map& map, std::string_view format) {
+  for (std::string_view f = format; !f.empty(); f = wider_format(f))
+    if (const auto it = map.find(std::string(f)); it != map.end()) return it;
+  return map.end();
+}
+
+template <class Map>
+std::string key_list(const Map& map) {
+  std::string keys;
+  for (const auto& [key, value] : map) keys += (keys.empty() ? "" : ", ") + key;
+  return keys;
+}
+
+}  // namespace
+
+/// Seconds, without launch gap.
+struct CostModel::Bounds {
+  double compute = 0;
+  double memory = 0;
+  double flops = 0;
+  double bytes = 0;
+  bool measured = false;
+};
+
+CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
+    : chip_(chip), software_(software), options_(options) {
+  curves_ = std::make_shared<const CurveSet>(chip_, software_.info.name, [this](const ComputeOp& op) {
+    // Curves are measured on whole packages.
+    CostModel package(*this);
+    package.options_.rank = RankUnit::package;
+    const Bounds b = package.bounds(op);
+    return std::max(b.compute, b.memory);
+  });
+}
+
+void CostModel::note(std::string text) const {
+  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
+}
+
+std::vector<std::string> CostModel::notes() const { return notes_; }
+
+namespace {
+double dies_per_device(const ChipSpec& chip, RankUnit rank) {
+  return rank == RankUnit::die ? std::max(1, chip.dies.count) : 1;
+}
+}  // namespace
+
+std::string CostModel::resolve_format(const std::string& format) const {
+  const auto it = find_chain(chip_.peak, format);
+  if (it == chip_.peak.end())
+    throw InputError("no-peak", fmt::format("chip '{}' has no peak for format '{}'", chip_.info.name, format),
+                     "formats it has: " + key_list(chip_.peak));
+  if (it->first != format && format_bytes(format) != format_bytes(it->first))
+    note(fmt::format("{} has no {} arithmetic: {} peak used", chip_.info.name, format, it->first));
+  return it->first;
+}
+
+FlopsPerSecond CostModel::peak(std::string_view format) const {
+  return chip_.peak.at(resolve_format(std::string(format))) / dies_per_device(chip_, options_.rank);
+}
+
+double CostModel::gemm_efficiency(const std::string& format) const {
+  const auto it = find_chain(chip_.efficiency.gemm, format);
+  if (it == chip_.efficiency.gemm.end()) {
+    note(fmt::format("{} has no GEMM efficiency for {}: peak assumed", chip_.info.name, format));
+    return 1.0;
+  }
+  if (it->first != format) note(fmt::format("no {} GEMM efficiency: that of {} used", format, it->first));
+  return it->second;
+}
+
+double CostModel::attention_efficiency(const ComputeOp& op) const {
+  const auto& shares = chip_.efficiency.attention;
+  std::string_view wanted = op.kind == OpKind::attention_backward ? "backward" : "forward";
+  if (op.sequence <= 1 && is_absorbed_mla(op)) wanted = "mla";
+  if (const auto it = shares.find(std::string(wanted)); it != shares.end()) return it->second;
+  if (const auto it = shares.find("forward"); it != shares.end()) {
+    note(fmt::format("no attention efficiency '{}': that of 'forward' used", wanted));
+    return it->second;
+  }
+  note("no attention efficiency: that of GEMM used");
+  return gemm_efficiency("bf16");
+}
+
+double CostModel::memory_rate() const {
+  return chip_.memory.bandwidth.value() * chip_.efficiency.memory / dies_per_device(chip_, options_.rank);
+}
+
+double CostModel::stream_time(double bytes) const {
+  if (bytes <= 0) return 0;
+  const double half = chip_.efficiency.memory_half_size.value() / dies_per_device(chip_, options_.rank);
+  return (bytes + half) / memory_rate();
+}
+
+double CostModel::gemm_compute_time(const ComputeOp& op) const {
+  TileMachine machine;
+  machine.units = std::max(1.0, chip_.units.count / dies_per_device(chip_, options_.rank));
+  machine.unit_rate = peak(op.format).value() * gemm_efficiency(op.format) / machine.units;
+  machine.memory_rate = memory_rate();
+  machine.tile_m = std::max(1, chip_.units.tile_m);
+  machine.tile_n = std::max(1, chip_.units.tile_n);
+  machine.tile_k = std::max(1, chip_.units.tile_k);
+  if (op.kind != OpKind::gemm) return tiled_gemm_time(machine, op.m, op.n, op.k, op.count);
+  return static_cast<double>(op.count) * tiled_gemm_time(machine, op.m, op.n, op.k, 1);
+}
+
+CostModel::Bounds CostModel::bounds(const ComputeOp& op) const {
+  Bounds b;
+  b.flops = op_flops(op).value();
+  b.bytes = op_bytes(op).value();
+  switch (op.kind) {
+    case OpKind::gemm:
+    case OpKind::grouped_gemm:
+    case OpKind::batched_gemm: b.compute = gemm_compute_time(op); break;
+    case OpKind::attention_forward:
+    case OpKind::attention_backward:
+      b.compute = b.flops / (peak(op.format).value() * attention_efficiency(op));
+      break;
+    case OpKind::memory:
+      if (b.flops > 0) b.compute = b.flops / (peak(op.format).value() * gemm_efficiency(op.format));
+      break;
+    case OpKind::fixed: b.compute = op.seconds; return b;
+  }
+  // GEMMs back to back each start their own stream.
+  const double launches = op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0;
+  b.memory = launches * stream_time(b.bytes / launches);
+  return b;
+}
+
+void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
+  const std::string_view operation = curve_operation(op);
+  if (operation.empty()) return;
+  const ResidualCurve* curve = nullptr;
+  std::string_view format = op.format;
+  for (; !format.empty() && curve == nullptr; format = wider_format(format)) {
+    curve = curves_->find(operation, format);
+    if (curve != nullptr || chip_.peak.contains(std::string(format))) break;  // a real format without curve: roofline
+  }
+  if (curve == nullptr) {
+    if (!chip_.curves.empty() && operation != "memory")
+      note(fmt::format("no measured {} {} curve: roofline", operation, op.format));
+    return;
+  }
+  const Residual residual = curve->at(curve_features(op));
+  double factor = residual.factor;
+  // Only the shape dependence carries over to the backward kernel; its large-size level is its own efficiency.
+  if (op.kind == OpKind::attention_backward) factor /= std::exp(curve->largest_log_residual());
+  b.compute *= factor;
+  b.memory *= factor;
+  b.measured = residual.inside && op.kind != OpKind::attention_backward;
+  if (!residual.inside)
+    note(fmt::format("some shapes lie outside the measured {} range: nearest efficiency, fading to the large-size one",
+                     curve->name()));
+}
+
+double CostModel::energy_per_flop(const std::string& format) const {
+  const auto it = find_chain(chip_.power.per_flop, format);
+  if (it != chip_.power.per_flop.end()) return it->second.value();
+  if (!chip_.power.per_flop.empty()) {
+    note(fmt::format("no energy per {} operation: that of {} used", format, chip_.power.per_flop.begin()->first));
+    return chip_.power.per_flop.begin()->second.value();
+  }
+  return 0;
+}
+
+void CostModel::settle_clock(const ComputeOp& op, const Bounds& b, OpCost& cost) const {
+  const double dies = dies_per_device(chip_, options_.rank);
+  const ChipPowerSpec& power = chip_.power;
+  ClockProblem problem;
+  problem.compute_time = b.compute;
+  problem.memory_time = b.memory;
+  problem.compute_energy = b.flops * (b.flops > 0 ? energy_per_flop(op.format) : 0);
+  problem.memory_energy = b.bytes * power.per_memory_byte.value();
+  problem.base_power = (power.idle.value() + power.active.value()) / dies;
+  problem.exponent = power.clock_exponent;
+  problem.min_clock = power.min_clock;
+  const double rated = power.tdp.value() > 0 ? power.tdp.value() : 1e30;  // no TDP known: never throttled
+  const double cap = options_.power_cap.value() > 0 ? std::min(options_.power_cap.value(), rated) : rated;
+  const ClockChoice choice = xpusim::settle_clock(problem, rated / dies, cap / dies);
+  if (choice.cap_missed)
+    note(fmt::format("the power cap of {} is below what {} draws at its lowest clock", to_string(Watts(cap)), op.label));
+  cost.clock = choice.clock;
+  cost.duration = Seconds(choice.seconds);
+  cost.energy = Joules(problem.compute_energy * std::pow(choice.clock, problem.exponent - 1) + problem.memory_energy);
+}
+
+OpCost CostModel::cost(const ComputeOp& op) const {
+  Bounds b = bounds(op);
+  apply_curve(op, b);
+  OpCost cost;
+  cost.flops = Flops(b.flops);
+  cost.memory_bytes = Bytes(b.bytes);
+  cost.compute_bound = b.compute >= b.memory;
+  cost.measured = b.measured;
+  settle_clock(op, b, cost);
+  if (op.kind == OpKind::fixed) cost.duration = Seconds(op.seconds);  // a recorded duration is not second-guessed
+  const bool captured = options_.graph_capture || software_.graph_capture;
+  const Seconds gap = captured ? software_.graph_kernel_launch : software_.kernel_launch;
+  const double launches = op.kernels * (op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0);
+  if (op.kind != OpKind::fixed) cost.duration += gap * launches;
+  const double active = chip_.power.active.value() / dies_per_device(chip_, options_.rank);
+  cost.energy += Joules(active * cost.duration.value());
+  return cost;
+}
+
+}  // namespace xpusim

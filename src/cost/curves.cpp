@@ -1,0 +1,230 @@
+#include "cost/curves.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cost/op_shape.hpp"
+#include "xpusim/diagnostic.hpp"
+
+namespace xpusim {
+
+namespace {
+
+// Smoothing of the interpolation, chosen by leave-one-out error over the measured GEMM tables (18 curves of 62 points,
+// all chips and formats; see tests/unit/cost/test_curves.cpp): weight = 1 / (distance^2 + kNear)^2, slopes shrunk by kRidge.
+constexpr double kNear = 0.05;
+constexpr double kRidge = 0.05;
+// Outside the measured range the nearest correction fades with the distance in octaves of shape.
+constexpr double kFadeOctaves = 2.0;
+
+using Matrix = std::array<std::array<double, 5>, 4>;  // 4 unknowns, right-hand side last
+
+/// Gauss elimination; the ridge on the diagonal keeps the system regular.
+double solve_intercept(Matrix& a) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::size_t pivot = i;
+    for (std::size_t r = i + 1; r < 4; ++r)
+      if (std::abs(a[r][i]) > std::abs(a[pivot][i])) pivot = r;
+    std::swap(a[i], a[pivot]);
+    for (std::size_t r = 0; r < 4; ++r) {
+      if (r == i) continue;
+      const double factor = a[r][i] / a[i][i];
+      for (std::size_t c = i; c < 5; ++c) a[r][c] -= factor * a[i][c];
+    }
+  }
+  return a[0][4] / a[0][0];
+}
+
+std::size_t row_length(std::string_view operation) {
+  if (operation == "gemm" || operation == "mla_decode") return 4;
+  if (operation == "attention_prefill" || operation == "attention_decode") return 6;
+  if (operation == "memory") return 2;
+  return 0;
+}
+
+void check_curve(const CurveSpec& spec) {
+  const std::size_t length = row_length(spec.operation);
+  if (length == 0)
+    throw InputError("unknown-curve", fmt::format("no curve of operation '{}'", spec.operation),
+                     "one of gemm, attention_prefill, attention_decode, mla_decode, memory");
+  for (const auto& row : spec.points) {
+    const bool positive = std::all_of(row.begin(), row.end(), [](double v) { return v > 0; });
+    if (row.size() != length || !positive)
+      throw InputError("bad-curve-point",
+                       fmt::format("a point of the {} {} curve has {} values, all of which must be above 0",
+                                   spec.operation, spec.format, row.size()),
+                       fmt::format("write {} values per point", length));
+  }
+}
+
+std::int64_t whole(double v) { return std::llround(v); }
+
+ComputeOp attention_point(const std::vector<double>& row, bool decode) {
+  ComputeOp op;
+  op.kind = OpKind::attention_forward;
+  op.batch = whole(row[0]);
+  op.sequence = decode ? 1 : whole(row[1]);
+  op.context = whole(row[1]);
+  op.heads = whole(row[2]);
+  op.kv_heads = whole(row[3]);
+  op.head_dim = whole(row[4]);
+  return op;
+}
+
+/// MLA decode of the DeepSeek-V3 latent: 512 + 64 wide keys whose first 512 are the values (arXiv 2412.19437).
+ComputeOp mla_point(const std::vector<double>& row) {
+  ComputeOp op;
+  op.kind = OpKind::attention_forward;
+  op.batch = whole(row[0]);
+  op.sequence = 1;
+  op.context = whole(row[1]);
+  op.heads = whole(row[2]);
+  op.kv_heads = 1;
+  op.head_dim = 576;
+  op.v_dim = 512;
+  return op;
+}
+
+MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& row) {
+  MeasuredPoint point;
+  point.seconds = row.back();
+  if (spec.operation == "gemm") {
+    point.op.kind = OpKind::gemm;
+    point.op.m = whole(row[0]);
+    point.op.n = whole(row[1]);
+    point.op.k = whole(row[2]);
+  } else if (spec.operation == "memory") {
+    point.op.kind = OpKind::memory;
+    point.op.memory_bytes = row[0];
+    point.seconds = row[0] / row[1];
+  } else {
+    point.op = spec.operation == "mla_decode" ? mla_point(row)
+                                              : attention_point(row, spec.operation == "attention_decode");
+  }
+  if (!spec.format.empty()) point.op.format = spec.format;
+  point.op.operand_bytes = format_bytes(point.op.format);
+  return point;
+}
+
+}  // namespace
+
+ResidualCurve::ResidualCurve(std::string name, std::vector<Features> features, std::vector<double> log_residuals)
+    : name_(std::move(name)), features_(std::move(features)), log_residuals_(std::move(log_residuals)) {
+  if (features_.empty() || features_.size() != log_residuals_.size())
+    throw InternalError("a residual curve needs one residual per point and at least one point");
+  low_ = high_ = features_.front();
+  for (const Features& f : features_)
+    for (std::size_t i = 0; i < f.size(); ++i) {
+      low_[i] = std::min(low_[i], f[i]);
+      high_[i] = std::max(high_[i], f[i]);
+    }
+}
+
+Residual ResidualCurve::at(const Features& where, int skip) const {
+  Features x = where;
+  double outside = 0;  // squared distance to the measured box
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = std::clamp(x[i], low_[i], high_[i]);
+    outside += (where[i] - x[i]) * (where[i] - x[i]);
+  }
+  Matrix a{};
+  double weights = 0;
+  for (std::size_t p = 0; p < features_.size(); ++p) {
+    if (static_cast<int>(p) == skip) continue;
+    std::array<double, 4> row{1, 0, 0, 0};
+    double distance = kNear;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      row[i + 1] = features_[p][i] - x[i];
+      distance += row[i + 1] * row[i + 1];
+    }
+    const double weight = 1 / (distance * distance);
+    weights += weight;
+    for (std::size_t u = 0; u < 4; ++u) {
+      for (std::size_t v = 0; v < 4; ++v) a[u][v] += weight * row[u] * row[v];
+      a[u][4] += weight * row[u] * log_residuals_[p];
+    }
+  }
+  for (std::size_t u = 1; u < 4; ++u) a[u][u] += kRidge * weights;
+  const double fade = kFadeOctaves * std::log(2.0);
+  const double log_residual = solve_intercept(a) / (1 + outside / (fade * fade));
+  return {std::exp(log_residual), outside < 1e-12};
+}
+
+double ResidualCurve::largest_log_residual() const {
+  std::size_t best = 0;
+  double best_sum = -1e300;
+  for (std::size_t p = 0; p < features_.size(); ++p) {
+    const double sum = features_[p][0] + features_[p][1] + features_[p][2];
+    if (sum > best_sum) {
+      best_sum = sum;
+      best = p;
+    }
+  }
+  return log_residuals_[best];
+}
+
+std::string_view curve_operation(const ComputeOp& op) {
+  switch (op.kind) {
+    case OpKind::gemm:
+    case OpKind::grouped_gemm:
+    case OpKind::batched_gemm: return "gemm";
+    case OpKind::attention_forward:
+      if (op.sequence > 1) return "attention_prefill";
+      return is_absorbed_mla(op) ? "mla_decode" : "attention_decode";
+    case OpKind::attention_backward: return "attention_prefill";
+    case OpKind::memory: return op.flops > 0 ? "" : "memory";
+    case OpKind::fixed: return "";
+  }
+  return "";
+}
+
+ResidualCurve::Features curve_features(const ComputeOp& op) {
+  const auto log_of = [](double v) { return std::log(std::max(v, 1.0)); };
+  const auto d = [](std::int64_t v) { return static_cast<double>(v); };
+  switch (op.kind) {
+    // The rows of all experts fill the chip together, so a grouped GEMM sits where one of m * count rows would.
+    case OpKind::grouped_gemm: return {log_of(d(op.m) * d(op.count)), log_of(d(op.n)), log_of(d(op.k))};
+    case OpKind::gemm:
+    case OpKind::batched_gemm: return {log_of(d(op.m)), log_of(d(op.n)), log_of(d(op.k))};
+    case OpKind::attention_forward:
+    case OpKind::attention_backward:
+      return {log_of(d(op.batch) * d(op.heads)), log_of(d(op.context)), log_of(d(op.head_dim))};
+    case OpKind::memory: return {log_of(op.memory_bytes), 0, 0};
+    case OpKind::fixed: return {};
+  }
+  return {};
+}
+
+std::vector<MeasuredPoint> measured_points(const CurveSpec& spec) {
+  check_curve(spec);
+  std::vector<MeasuredPoint> points;
+  for (const auto& row : spec.points) points.push_back(measured_point(spec, row));
+  return points;
+}
+
+CurveSet::CurveSet(const ChipSpec& chip, const std::string& software, const ModelledSeconds& modelled) {
+  for (const CurveSpec& spec : chip.curves) {
+    if (spec.points.empty()) continue;
+    std::vector<ResidualCurve::Features> features;
+    std::vector<double> residuals;
+    for (const MeasuredPoint& point : measured_points(spec)) {
+      features.push_back(curve_features(point.op));
+      residuals.push_back(std::log(point.seconds / modelled(point.op)));
+    }
+    const std::string name = spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
+    Entry entry{spec.operation, spec.format, ResidualCurve(name, std::move(features), std::move(residuals))};
+    // A curve of the profile in use goes before those of other software generations.
+    entries_.insert(spec.software == software ? entries_.begin() : entries_.end(), std::move(entry));
+  }
+}
+
+const ResidualCurve* CurveSet::find(std::string_view operation, std::string_view format) const {
+  for (const Entry& entry : entries_)
+    if (entry.operation == operation && (entry.format == format || entry.operation == "memory")) return &entry.curve;
+  return nullptr;
+}
+
+}  // namespace xpusim
