@@ -268,15 +268,26 @@ struct ProtocolSpec {
   std::map<std::string, Seconds> step_latency;  ///< per algorithm step by link part name or "default"
   BytesPerSecond max_bandwidth;        ///< per rank cap; 0 = none
 };
+/// A library halves its chunk while a buffer holds less than so many rounds of it.
+struct ChunkStep {
+  double below_rounds = 0;             ///< applies when bytes < below_rounds * channels * heads * (chunk so far)
+  Bytes chunk;
+};
 /// An algorithm as this library runs it.
 struct LibraryAlgorithmSpec {
   std::string algorithm;               ///< registry name: "ring", "double_binary_tree", "in_switch", ...
   std::vector<ProtocolSpec> protocols;
   std::map<std::string, double> bandwidth_share;  ///< extra factor by link part name ("default" otherwise)
-  double pipeline_stages = 0;          ///< pipeline fill: stages * chunk / bandwidth
-  Bytes chunk;                         ///< bytes in flight per stage and rank at large sizes; 0 = none
+  double pipeline_stages = 0;          ///< pipeline fill: stages * min(bytes, channels * heads * chunk) / bandwidth
+  Bytes chunk;                         ///< bytes in flight per stage, channel and head at large sizes; 0 = none
   int min_ranks = 2;
   int max_ranks = 0;                   ///< 0 = any
+  std::vector<std::string> links;      ///< only on planes of these link parts; empty = any
+  int channels = 1;                    ///< parallel channels, each with a chunk in flight
+  int max_heads = 1;                   ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
+  std::vector<BytesPerSecond> head_rates;  ///< in_switch: rates tried per head, largest first; the first with
+                                           ///< (heads + 1) * rate <= port rate is used; empty = port rate
+  std::vector<ChunkStep> chunk_steps;  ///< smaller chunks for smaller buffers; the last that applies counts
 };
 struct CollectiveLibrarySpec {
   std::vector<LibraryAlgorithmSpec> algorithms;
