@@ -34,9 +34,6 @@ struct RunInput {
 /// A job that does not fit its system is a result with `error` set; other user mistakes throw InputError.
 [[nodiscard]] SystemResult simulate(const RunInput&);
 
-/// The run's manifest: version, commit, seed, resolved configuration.
-[[nodiscard]] Manifest make_manifest(std::string resolved_configuration, std::uint64_t seed);
-
 /// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one sentence each.
 /// Throws InputError for a metric or a comparison that does not exist.
 [[nodiscard]] std::vector<std::string> missed_expectations(const ScenarioSpec&, const SystemResult&);

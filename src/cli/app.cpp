@@ -1,0 +1,182 @@
+#include "cli/app.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+#include "cli/version.hpp"
+#include "xpusim/diagnostic.hpp"
+
+namespace xpusim::cli {
+namespace {
+
+constexpr std::array kCommands{
+    Command{"run", "Run a scenario on its systems",
+            "xpusim run scenarios/training/llama-405b-16384-h100.json\n"
+            "  xpusim run scenarios/training/quickstart.json --set power.cap='\"500 W\"' --format json",
+            declare_run},
+    Command{"compare", "Put the systems of a scenario side by side, with ratios",
+            "xpusim compare scenarios/training/quickstart.json --baseline gb200-nvl72\n"
+            "  xpusim compare scenarios/training/quickstart.json --systems cloudmatrix-384,gb200-nvl72",
+            declare_compare},
+    Command{"collective", "Time a collective over message sizes, as nccl-tests prints it",
+            "xpusim collective all_reduce --system gb200-nvl72 --ranks 72 --bytes 1MiB..8GiB\n"
+            "  xpusim collective all_to_all --system cloudmatrix-384 --ranks 384 --bytes 64MiB --fidelity flow",
+            declare_collective},
+    Command{"table", "Render a comparison table from the parts catalogue",
+            "xpusim table semianalysis-systems --format markdown", declare_table},
+    Command{"check", "Check the catalogue and scenarios: schema, references, sources, claims",
+            "xpusim check\n  xpusim check my-configs/chip.json --format json", declare_check},
+    Command{"list", "List parts, algorithms, shapes, figures or rules", "xpusim list systems", declare_list},
+    Command{"describe", "Describe a part, figure, rule or field", "xpusim describe cloudmatrix-384",
+            declare_describe},
+    Command{"trace", "Look into a recorded trace", "xpusim trace info path/to/trace", declare_trace},
+};
+
+std::string executable_folder() {
+  std::array<char, PATH_MAX> buffer{};
+  const ssize_t n = ::readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
+  if (n <= 0) return {};
+  return std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(n))).parent_path().string();
+}
+
+void on_interrupt(int) { ::_exit(interrupted); }  // children get the same signal from the terminal
+
+int report_bug(const char* what) {
+  fmt::print(stderr,
+             "xpusim: internal error: {}\nThis is a bug in xpusim. Please report it with the command, the scenario "
+             "and the output of 'xpusim --version'.\n",
+             what);
+  return our_bug;
+}
+
+/// CLI11's own message, and the nearest word for an unknown subcommand or option.
+int report_usage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);
+  const CLI::App* at = &app;
+  std::vector<std::string> words;
+  std::string given;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const auto subcommands = at->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+    if (!subcommands.empty()) {
+      at = subcommands.front();
+      continue;
+    }
+    std::vector<std::string> known;
+    if (word.starts_with("--")) {
+      for (const CLI::Option* option : at->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    } else if (at == &app && !word.starts_with("-")) {
+      for (const Command& command : kCommands) known.emplace_back(command.name);
+    }
+    const std::string bare = word.substr(0, word.find('='));
+    if (!known.empty() && std::find(known.begin(), known.end(), bare) == known.end()) {
+      const std::string_view near = nearest_word(bare, known);
+      if (!near.empty()) given = fmt::format("'{}': did you mean '{}'?\n", bare, near);
+      break;
+    }
+  }
+  fmt::print(stderr, "xpusim: {}\n{}Run 'xpusim {}--help' for help.\n", error.what(), given,
+             at == &app ? "" : at->get_name() + " ");
+  return bad_input;
+}
+
+}  // namespace
+
+Catalogue open_catalogue(const GlobalOptions& global, std::vector<std::string> overrides) {
+  namespace fs = std::filesystem;
+  CatalogueOptions options;
+  options.overrides = std::move(overrides);
+  for (const std::string& root : global.roots) {
+    if (!fs::is_directory(root)) {
+      throw InputError("no-catalogue", fmt::format("--configs: '{}' is not a folder", root));
+    }
+    options.roots.emplace_back(root);
+  }
+  if (!options.roots.empty()) return Catalogue(std::move(options));
+  const fs::path here = executable_folder();
+  // Working directory; build/<preset>/src/cli below the sources; the installed bin/ beside share/.
+  for (const fs::path& root : {fs::path("."), here / "../../../..", here / "../share/xpusim"}) {
+    if (!fs::is_directory(root / "configs")) continue;
+    options.roots.push_back(fs::proximate(root / "configs"));
+    if (fs::is_directory(root / "scenarios")) options.roots.push_back(fs::proximate(root / "scenarios"));
+    return Catalogue(std::move(options));
+  }
+  throw InputError("no-catalogue", "no configs/ folder in the working directory nor beside the program",
+                   "name one with --configs DIR");
+}
+
+bool use_color(const GlobalOptions& global) {
+  if (global.color != "auto") return global.color == "always";
+  const char* no_color = std::getenv("NO_COLOR");
+  return ::isatty(STDERR_FILENO) != 0 && (no_color == nullptr || *no_color == '\0');
+}
+
+void emit(const std::string& text, const std::optional<std::filesystem::path>& path) {
+  if (!path) {
+    std::cout << text << std::flush;
+    return;
+  }
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::create_directories(path->parent_path(), error);
+  fs::path temporary = *path;
+  temporary += fmt::format(".{}.tmp", ::getpid());
+  std::ofstream out(temporary, std::ios::binary);
+  out << text;
+  out.close();
+  if (out) fs::rename(temporary, *path, error);
+  if (!out || error) {
+    fs::remove(temporary, error);
+    throw InputError("cannot-write", fmt::format("cannot write '{}'", path->string()),
+                     "choose another folder with -o");
+  }
+  fmt::print(stderr, "wrote {}\n", path->string());
+}
+
+int run_app(int argc, char** argv) {
+  std::signal(SIGINT, on_interrupt);
+  CLI::App app{"xpusim simulates AI training on accelerator clusters: how fast, how many watts, which link is full"};
+  app.set_version_flag("--version", std::string(kVersionLine));
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer("Exit codes: 0 good; 1 an expectation, claim or check failed; 2 bad input; 70 our bug; 130 interrupted.");
+  GlobalOptions global;
+  app.add_option("--configs", global.roots, "Folder with parts, instead of configs/ (repeatable)");
+  app.add_option("--color", global.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_flag("-q,--quiet", global.quiet, "No progress, no notes on stderr");
+  app.add_flag("-v,--verbose", global.verbose, "More notes on stderr");
+  std::function<int()> chosen;
+  const auto add = [&](const Command& command, bool hidden) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    if (hidden) sub->group("");
+    if (*command.examples != '\0') sub->footer(fmt::format("Examples:\n  {}", command.examples));
+    sub->callback([&chosen, runner = command.declare(*sub, global)] { chosen = runner; });
+  };
+  for (const Command& command : kCommands) add(command, false);
+  add({"internal", "For developers: generated files", "", declare_internal}, true);
+  try {
+    app.parse(argc, argv);
+    return chosen();
+  } catch (const CLI::ParseError& e) {
+    return report_usage(app, e, argc, argv);
+  } catch (const InputError& e) {
+    fmt::print(stderr, "{}\n", render(e.diagnostics(), use_color(global)));
+    return bad_input;
+  } catch (const std::exception& e) {
+    return report_bug(e.what());
+  }
+}
+
+}  // namespace xpusim::cli

@@ -1,0 +1,225 @@
+#include "cli/scenario_commands.hpp"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "cli/children.hpp"
+#include "cli/version.hpp"
+
+namespace xpusim::cli {
+namespace {
+
+std::string simulate_to_text(const RunInput& input, bool timing) {
+  const auto begin = std::chrono::steady_clock::now();
+  SystemResult result;
+  try {
+    result = simulate(input);
+  } catch (const InputError& e) {
+    result.system = input.entry.system;
+    result.error = render(e.diagnostics());
+  }
+  if (timing) {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    result.simulation.wall_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    result.simulation.peak_rss_bytes = static_cast<double>(usage.ru_maxrss) * 1024.0;
+  }
+  return report_to_json(result);
+}
+
+Fidelity parse_fidelity(const std::string& word) {
+  if (word == "flow") return Fidelity::flow;
+  if (word == "fluid") return Fidelity::fluid;
+  if (word == "analytic") return Fidelity::analytic;
+  return Fidelity::automatic;
+}
+
+const char* extension(ReportFormat format) {
+  switch (format) {
+    case ReportFormat::markdown: return "md";
+    case ReportFormat::csv: return "csv";
+    case ReportFormat::json: return "json";
+    default: return "txt";
+  }
+}
+
+/// A line that says how far the children are; on a terminal only.
+class Progress {
+ public:
+  Progress(bool shown, std::size_t total) : shown_(shown && total > 0), total_(total) { draw(); }
+  void step() {
+    ++done_;
+    draw();
+  }
+  ~Progress() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+ private:
+  void draw() const {
+    if (!shown_) return;
+    constexpr std::size_t kWidth = 24;
+    const std::size_t filled = kWidth * done_ / total_;
+    fmt::print(stderr, "\rsimulating [{}{}] {}/{}", std::string(filled, '#'), std::string(kWidth - filled, '.'), done_,
+               total_);
+    std::fflush(stderr);
+  }
+  bool shown_;
+  std::size_t total_, done_ = 0;
+};
+
+std::string word_of(ScenarioKind kind) {
+  switch (kind) {
+    case ScenarioKind::collective: return "collective";
+    case ScenarioKind::replay: return "replay";
+    default: return "training";
+  }
+}
+
+struct ScenarioArguments {
+  std::string scenario;
+  std::string baseline;
+  std::vector<std::string> systems;
+  SimulationOptions simulation;
+};
+
+/// Keeps the entries that --systems names, in that order; a system the scenario lacks joins with its defaults.
+void select_systems(ScenarioSpec& scenario, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  std::vector<ScenarioSystemSpec> chosen;
+  for (const std::string& name : names) {
+    ScenarioSystemSpec entry;
+    entry.system = name;
+    for (const ScenarioSystemSpec& known : scenario.systems) {
+      if (known.system == name) entry = known;
+    }
+    chosen.push_back(entry);
+  }
+  scenario.systems = std::move(chosen);
+}
+
+int run_scenario(const ScenarioArguments& arguments, const GlobalOptions& global, bool compare) {
+  Catalogue catalogue = open_catalogue(global, arguments.simulation.overrides);
+  auto [scenario, document] = catalogue.load_scenario(arguments.scenario);
+  select_systems(scenario, arguments.systems);
+  if (scenario.systems.empty()) throw InputError("no-systems", "the scenario names no system", "add \"systems\"");
+  if (!arguments.baseline.empty()) scenario.baseline = arguments.baseline;
+  if (compare && scenario.baseline.empty()) scenario.baseline = scenario.systems.front().system;
+  if (!compare) scenario.baseline.clear();
+  if (compare) {
+    std::vector<std::string> names;
+    for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
+    if (std::find(names.begin(), names.end(), scenario.baseline) == names.end()) {
+      const std::string_view near = nearest_word(scenario.baseline, names);
+      throw InputError("unknown-baseline", fmt::format("the baseline '{}' is not among the systems", scenario.baseline),
+                       near.empty() ? "choose one of the systems" : fmt::format("did you mean '{}'?", near));
+    }
+  }
+  return simulate_and_report(catalogue, scenario, resolved_json(catalogue, document), arguments.simulation, global);
+}
+
+std::function<int()> declare_scenario(CLI::App& app, const GlobalOptions& global, bool compare) {
+  auto arguments = std::make_shared<ScenarioArguments>();
+  app.add_option("scenario", arguments->scenario, "Scenario file, or name of one in scenarios/")->required();
+  if (compare) {
+    app.add_option("--baseline", arguments->baseline, "System that ratio columns compare with (default: the first)");
+    app.add_option("--systems", arguments->systems, "Compare these systems, separated by commas")->delimiter(',');
+  }
+  add_simulation_options(app, arguments->simulation);
+  return [arguments, &global, compare, &app] {
+    arguments->simulation.has_seed = app.count("--seed") > 0;
+    return run_scenario(*arguments, global, compare);
+  };
+}
+
+}  // namespace
+
+void add_simulation_options(CLI::App& app, SimulationOptions& options) {
+  app.add_option("--set", options.overrides,
+                 "Override a value: path.to.field=value of the scenario, or system.NAME., chip.NAME., ... (repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--format", options.format, "table, markdown, csv or json")
+      ->check(CLI::IsMember({"table", "markdown", "csv", "json"}));
+  app.add_option("-o,--output", options.folder, "Write the report into this folder instead of stdout");
+  app.add_option("--fidelity", options.fidelity, "flow, fluid, analytic or auto")
+      ->check(CLI::IsMember({"flow", "fluid", "analytic", "auto"}));
+  app.add_option("--seed", options.seed, "Seed of everything random");
+  app.add_flag("--timing", options.timing, "Add wall time and peak memory to the report");
+  app.add_option("-j,--jobs", options.jobs, "Simulations at once (default: processors)");
+}
+
+int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const std::string& resolved,
+                        const SimulationOptions& options, const GlobalOptions& global) {
+  ScenarioSpec scenario = asked;
+  if (options.has_seed) scenario.seed = options.seed;
+  if (!options.fidelity.empty()) scenario.network.fidelity = parse_fidelity(options.fidelity);
+  std::vector<std::function<std::string()>> jobs;
+  for (std::size_t i = 0; i < scenario.systems.size(); ++i) {
+    jobs.emplace_back([input = resolve_run(catalogue, scenario, i), timing = options.timing] {
+      return simulate_to_text(input, timing);
+    });
+  }
+  for (const Diagnostic& d : catalogue.unused_overrides().items()) fmt::print(stderr, "{}\n", render(d, use_color(global)));
+
+  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+  std::vector<ChildOutcome> outcomes;
+  {
+    Progress progress(!global.quiet && ::isatty(STDERR_FILENO) != 0, jobs.size());
+    outcomes = run_in_children(jobs, options.jobs > 0 ? options.jobs : processors, [&](std::size_t) { progress.step(); });
+  }
+
+  RunReport report;
+  report.scenario = scenario.info.name;
+  report.question = scenario.question;
+  report.kind = word_of(scenario.kind);
+  report.baseline = scenario.baseline;
+  report.manifest = {kVersion, kCommit, scenario.seed, resolved};
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].interrupted) return interrupted;
+    if (!outcomes[i].error.empty()) throw InternalError(scenario.systems[i].system + ": " + outcomes[i].error);
+    report.results.push_back(system_result_from_json(outcomes[i].text));
+    if (!report.results.back().error.empty()) ++failed;
+  }
+
+  const ReportFormat format = parse_report_format(options.format).value_or(ReportFormat::table);
+  std::ostringstream text;
+  write_report(text, report, format);
+  std::optional<std::filesystem::path> path;
+  if (!options.folder.empty()) {
+    path = std::filesystem::path(options.folder) / fmt::format("{}.{}", report.scenario, extension(format));
+  }
+  if (failed < report.results.size() || format == ReportFormat::json) emit(text.str(), path);
+  std::size_t missed = 0;
+  for (const SystemResult& result : report.results) {
+    if (!result.error.empty()) {
+      fmt::print(stderr, "{}: {}\n", result.system, result.error);
+      continue;
+    }
+    for (const std::string& sentence : missed_expectations(scenario, result)) {
+      fmt::print(stderr, "expectation missed: {}\n", sentence);
+      ++missed;
+    }
+  }
+  if (failed == report.results.size()) return bad_input;
+  return failed + missed > 0 ? failed_expectation : good;
+}
+
+std::function<int()> declare_run(CLI::App& app, const GlobalOptions& global) {
+  return declare_scenario(app, global, false);
+}
+std::function<int()> declare_compare(CLI::App& app, const GlobalOptions& global) {
+  return declare_scenario(app, global, true);
+}
+
+}  // namespace xpusim::cli
