@@ -115,6 +115,7 @@ class Fabric {
   /// Private to the topology module: where a plane's links lie. Everything below a tier is arithmetic:
   /// link = first + instance * per_instance + position.
   struct TierLayout {
+    TierId id = 0;
     LinkId first = 0;
     std::uint32_t per_instance = 0;
     double latency = 0;
@@ -122,8 +123,8 @@ class Fabric {
   };
   struct PlaneLayout {
     const topology::Shape* shape = nullptr;
-    TierId first_tier = 0;
     std::uint32_t devices = 0;       ///< per instance
+    std::uint32_t longest_route = 0; ///< in links
     std::uint32_t sub_members = 1;   ///< member links per position: sub-planes, or 1 bundle
     std::uint32_t alive = 1;         ///< the first so many of them carry traffic
     std::uint32_t spine_members = 1; ///< spines told apart, or 1 bundle
