@@ -33,6 +33,8 @@ enum class ChakraCollective : std::int8_t {
   all_reduce, reduce, all_gather, gather, scatter, broadcast, all_to_all, reduce_scatter, reduce_scatter_block, barrier
 };
 
+[[nodiscard]] std::string_view to_string(ChakraCollective);  ///< "ALL_REDUCE"; "none" without comm_type
+
 /// One vertex. Texts are indices into ChakraFile::texts (0 = ""), dependencies ranges of ChakraFile's id lists.
 struct ChakraNode {
   std::uint64_t id = 0;
@@ -161,8 +163,11 @@ struct ReplayOptions {
   std::vector<std::uint32_t> dimensions;
   std::vector<Purpose> dimension_purposes;        ///< of groups along one dimension; missing = other
   std::map<std::string, Purpose> group_purposes;  ///< by communicator id; missing = other
+  Purpose message_purpose = Purpose::other;       ///< of SEND and RECV nodes
   bool follow_ctrl_deps = false;  ///< wait for control dependencies too, where the node exists
-  bool hardware_slots = true;     ///< one CPU op, one compute op, one communication op at a time per rank
+  /// One communication or memory operation at a time per rank (a RECV takes no slot); false: as many as are ready.
+  /// Host and compute operations always run one at a time.
+  bool communication_slot = true;
   bool allow_unmatched = false;   ///< sends without a receive are sent, receives without a send do not wait
   std::vector<DeviceId> placement;  ///< device of each rank; empty = rank r on device r
 };

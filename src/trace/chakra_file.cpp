@@ -16,6 +16,23 @@ std::string_view to_string(ChakraNodeType type) {
   throw InternalError("unknown ChakraNodeType");
 }
 
+std::string_view to_string(ChakraCollective collective) {
+  switch (collective) {
+    case ChakraCollective::none: return "none";
+    case ChakraCollective::all_reduce: return "ALL_REDUCE";
+    case ChakraCollective::reduce: return "REDUCE";
+    case ChakraCollective::all_gather: return "ALL_GATHER";
+    case ChakraCollective::gather: return "GATHER";
+    case ChakraCollective::scatter: return "SCATTER";
+    case ChakraCollective::broadcast: return "BROADCAST";
+    case ChakraCollective::all_to_all: return "ALL_TO_ALL";
+    case ChakraCollective::reduce_scatter: return "REDUCE_SCATTER";
+    case ChakraCollective::reduce_scatter_block: return "REDUCE_SCATTER_BLOCK";
+    case ChakraCollective::barrier: return "BARRIER";
+  }
+  throw InternalError("unknown ChakraCollective");
+}
+
 std::uint32_t ChakraFile::intern(std::string_view wanted) {
   if (wanted.empty()) return 0;
   if (interned_.empty())

@@ -1,0 +1,356 @@
+// A Chakra trace as a TaskGraph: one task per node. Semantics: docs/parts/model-replay.md.
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include <fmt/core.h>
+
+#include "trace/collective_matching.hpp"
+#include "xpusim/trace.hpp"
+
+namespace xpusim {
+namespace {
+
+using trace::Communicators;
+using trace::kNoOp;
+using trace::Matches;
+using trace::Place;
+using trace::PreparedFile;
+using trace::RankFiles;
+using trace::Role;
+using trace::role_of;
+
+constexpr double kMicrosecond = 1e-6;
+constexpr double kZeroDuration = 1e-9;  ///< ASTRA-sim, workload/Workload.cc: a recorded 0 becomes 1 ns
+
+bool is_one_rank_input(const ChakraTrace& trace, CommSizeConvention convention) {
+  if (convention != CommSizeConvention::automatic) return convention == CommSizeConvention::one_rank_input;
+  // Only the PyTorch converter copies the process id of the recorded run.
+  return std::any_of(trace.ranks.begin(), trace.ranks.end(), [](const auto& f) { return f->metadata.contains("pid"); });
+}
+
+class ReplayBuilder {
+ public:
+  ReplayBuilder(const ChakraTrace& trace, std::uint32_t devices, const ReplayOptions& options)
+      : trace_(trace), options_(options), devices_(devices), files_(trace, options.follow_ctrl_deps),
+        groups_(files_.ranks(), options), one_rank_input_(is_one_rank_input(trace, options.comm_size)) {}
+
+  Replay build() {
+    place_ranks();
+    trace::match_collectives(files_, groups_, one_rank_input_, matches_);
+    trace::match_messages(files_, options_.allow_unmatched, matches_);
+    add_groups();
+    graph().collectives = std::move(matches_.collectives);
+    plan_files();
+    for (std::uint32_t rank = 0; rank < files_.ranks(); ++rank) add_tasks(rank);
+    check_progress();
+    replay_.statistics = chakra_statistics(trace_);
+    add_notes();
+    return std::move(replay_);
+  }
+
+ private:
+  /// What all ranks with the same file share about a node.
+  struct NodePlan {
+    Role role = Role::nothing;
+    Stream stream = Stream::none;
+    std::uint32_t op = 0;  ///< op sequence of compute work
+    std::uint32_t label = 0;
+  };
+  struct Timing {
+    std::uint64_t recorded = 0, on_chip = 0, without_either = 0;
+  };
+
+  TaskGraph& graph() { return replay_.graph; }
+
+  void place_ranks() {
+    const std::uint32_t ranks = files_.ranks();
+    if (ranks == 0) throw InputError("trace-ranks", "a trace without ranks", "give at least one file");
+    if (!options_.placement.empty() && options_.placement.size() != ranks)
+      throw InputError("trace-ranks", fmt::format("{} ranks have {} places", ranks, options_.placement.size()),
+                       "give one device for every rank");
+    for (std::uint32_t r = 0; r < ranks; ++r) {
+      const DeviceId device = options_.placement.empty() ? r : options_.placement[r];
+      if (device >= devices_)
+        throw InputError("trace-ranks", fmt::format("{}: rank {} of {} needs device {}; the machine has {}", trace_.prefix,
+                                                    r, ranks, device, devices_),
+                         "choose a larger system or a smaller trace");
+      graph().ranks.push_back({device, 1, 0});
+    }
+    std::vector<DeviceId> used;
+    for (const SimulatedRank& rank : graph().ranks) used.push_back(rank.device);
+    std::sort(used.begin(), used.end());
+    if (const auto twice = std::adjacent_find(used.begin(), used.end()); twice != used.end())
+      throw InputError("trace-ranks", fmt::format("device {} is the place of two ranks", *twice), "one device carries one rank");
+  }
+
+  void add_groups() {
+    for (std::uint32_t g = 0; g < groups_.size(); ++g) {
+      const trace::Communicator& from = groups_[g];
+      CommunicatorGroup group{from.name, from.purpose, from.members, {{}}};
+      for (const std::uint32_t member : from.members) group.classes.front().push_back(graph().ranks[member].device);
+      graph().groups.push_back(std::move(group));
+    }
+  }
+
+  // ---- nodes of one file
+
+  void plan_files() {
+    graph().labels.emplace_back();
+    std::vector<std::uint64_t> ranks_of(files_.files().size(), 0);
+    for (std::uint32_t r = 0; r < files_.ranks(); ++r) ++ranks_of[files_.class_of(r)];
+    for (std::size_t c = 0; c < files_.files().size(); ++c) {
+      copies_ = ranks_of[c];
+      plan_file(files_.files()[c]);
+    }
+  }
+
+  void plan_file(const PreparedFile& file) {
+    std::vector<std::uint32_t> labels(file.file().texts.size(), kNoOp);
+    std::vector<NodePlan>& plans = plans_.emplace_back(file.size());
+    for (std::uint32_t p = 0; p < file.size(); ++p) {
+      const ChakraNode& node = file.node(p);
+      std::uint32_t& label = labels[node.name];
+      if (label == kNoOp) label = label_of(file.file().text(node.name));
+      plans[p] = plan_node(node, label);
+    }
+  }
+
+  std::uint32_t label_of(const std::string& text) {
+    if (text.empty()) return 0;
+    const auto [it, fresh] = label_index_.try_emplace(text, static_cast<std::uint32_t>(graph().labels.size()));
+    if (fresh) graph().labels.push_back(text);
+    return it->second;
+  }
+
+  NodePlan plan_node(const ChakraNode& node, std::uint32_t label) {
+    NodePlan plan{role_of(node), Stream::none, 0, label};
+    switch (plan.role) {
+      case Role::nothing:
+      case Role::receive: return plan;
+      case Role::host: plan.stream = Stream::host; plan.op = recorded_op(node); break;
+      case Role::compute: plan.stream = Stream::compute; plan.op = timed_op(node); break;
+      // ASTRA-sim, workload/HardwareResource.cc: what is no COMP node takes the communication slot.
+      case Role::memory: plan.stream = Stream::comm_other; plan.op = timed_op(node); break;
+      case Role::collective:
+      case Role::send: plan.stream = Stream::comm_other; break;
+    }
+    if (!options_.communication_slot && plan.stream == Stream::comm_other) plan.stream = Stream::none;
+    return plan;
+  }
+
+  std::uint32_t timed_op(const ChakraNode& node) {
+    const bool has_work = node.num_ops > 0 || node.tensor_size > 0;
+    const bool prefer_record = options_.timing == ReplayTiming::recorded ||
+                               (options_.timing == ReplayTiming::automatic && node.duration_micros > 0);
+    if (!prefer_record && has_work) {
+      timing_.on_chip += copies_;
+      return chip_op(node);
+    }
+    (node.duration_micros > 0 ? timing_.recorded : timing_.without_either) += copies_;
+    return recorded_op(node);
+  }
+
+  std::uint32_t recorded_op(const ChakraNode& node) {
+    const auto [it, fresh] = recorded_.try_emplace(node.duration_micros, 0u);
+    if (fresh) {
+      ComputeOp op;
+      op.kind = OpKind::fixed;
+      op.label = "recorded";
+      op.seconds = node.duration_micros > 0 ? static_cast<double>(node.duration_micros) * kMicrosecond : kZeroDuration;
+      it->second = graph().add_single_op(std::move(op));
+    }
+    return it->second;
+  }
+
+  std::uint32_t chip_op(const ChakraNode& node) {
+    const auto [it, fresh] = on_chip_.try_emplace({node.num_ops, node.tensor_size}, 0u);
+    if (fresh) {
+      ComputeOp op;
+      op.kind = OpKind::memory;
+      op.label = "roofline";
+      op.format = options_.compute_format;
+      op.flops = static_cast<double>(node.num_ops);
+      op.memory_bytes = static_cast<double>(node.tensor_size);
+      it->second = graph().add_single_op(std::move(op));
+    }
+    return it->second;
+  }
+
+  // ---- tasks of one rank
+
+  void add_tasks(std::uint32_t rank) {
+    const PreparedFile& file = files_.of(rank);
+    const std::vector<NodePlan>& plans = plans_[files_.class_of(rank)];
+    const TaskId first = files_.first_task(rank);
+    std::vector<TaskId> dependencies;
+    for (std::uint32_t p = 0; p < file.size(); ++p) {
+      dependencies.clear();
+      for (const std::uint32_t d : file.dependencies(p)) dependencies.push_back(first + d);
+      if (plans[p].role == Role::receive && matches_.send_of[first + p] != kNoOp)
+        dependencies.push_back(matches_.send_of[first + p]);
+      graph().add(make_task({rank, p}, plans[p]), dependencies);
+    }
+  }
+
+  Task make_task(Place place, const NodePlan& plan) {
+    Task task{TaskKind::join, Purpose::other, Stream::none, place.rank, 0, plan.label};
+    switch (plan.role) {
+      case Role::nothing:
+      case Role::receive: break;
+      case Role::host:
+      case Role::compute:
+      case Role::memory:
+        task = {TaskKind::compute, Purpose::compute, plan.stream, place.rank, plan.op, plan.label};
+        break;
+      case Role::collective: make_collective(place, plan, task); break;
+      case Role::send: make_transfer(place, plan, task); break;
+    }
+    return task;
+  }
+
+  void make_collective(Place place, const NodePlan& plan, Task& task) {
+    const std::uint32_t op = matches_.collective_of[files_.task(place)];
+    if (op == kNoOp) return;  // a communicator of one rank
+    task.kind = TaskKind::collective;
+    task.purpose = graph().groups[graph().collectives[op].group].purpose;
+    task.stream = plan.stream;
+    task.op = op;
+  }
+
+  void make_transfer(Place place, const NodePlan& plan, Task& task) {
+    const trace::MessageEnds ends = trace::message_ends(files_, place);
+    if (ends.from == ends.to) return;  // stays on the device
+    const double bytes = static_cast<double>(files_.node(place).comm_size);
+    const auto [pair, new_pair] = pairs_.try_emplace({ends.from, ends.to}, static_cast<std::uint32_t>(pairs_.size()));
+    if (new_pair)
+      graph().pair_classes.push_back(
+          {options_.message_purpose, {DevicePair{graph().ranks[ends.from].device, graph().ranks[ends.to].device}}});
+    const auto [transfer, new_transfer] =
+        transfers_.try_emplace({pair->second, bytes}, static_cast<std::uint32_t>(transfers_.size()));
+    if (new_transfer) graph().transfers.push_back({pair->second, bytes});
+    task = {TaskKind::transfer, options_.message_purpose, plan.stream, place.rank, transfer->second, plan.label};
+  }
+
+  // ---- ranks that wait for each other
+
+  /// Kahn 1962 over all ranks, where the tasks of one collective finish together.
+  void check_progress() {
+    const TaskGraph& g = graph();
+    const std::size_t n = g.tasks.size();
+    std::vector<std::uint32_t> waiting(n), first(n + 1, 0);
+    for (const TaskId d : g.dependency_ids) ++first[d + 1];
+    std::partial_sum(first.begin(), first.end(), first.begin());
+    std::vector<TaskId> dependents(g.dependency_ids.size());
+    std::vector<std::uint32_t> fill(first.begin(), first.end() - 1);
+    std::vector<TaskId> ready;
+    for (TaskId t = 0; t < n; ++t) {
+      waiting[t] = g.dependency_begin[t + 1] - g.dependency_begin[t];
+      for (std::uint32_t d = g.dependency_begin[t]; d < g.dependency_begin[t + 1]; ++d)
+        dependents[fill[g.dependency_ids[d]]++] = t;
+      if (waiting[t] == 0) ready.push_back(t);
+    }
+    std::vector<std::vector<TaskId>> arrived(g.collectives.size());
+    std::vector<bool> done(n, false);
+    const auto finish = [&](TaskId t) {
+      done[t] = true;
+      for (std::uint32_t d = first[t]; d < first[t + 1]; ++d)
+        if (--waiting[dependents[d]] == 0) ready.push_back(dependents[d]);
+    };
+    while (!ready.empty()) {
+      const TaskId t = ready.back();
+      ready.pop_back();
+      if (g.tasks[t].kind != TaskKind::collective) {
+        finish(t);
+        continue;
+      }
+      std::vector<TaskId>& here = arrived[g.tasks[t].op];
+      here.push_back(t);
+      if (here.size() < g.groups[g.collectives[g.tasks[t].op].group].members.size()) continue;
+      for (const TaskId member : here) finish(member);
+    }
+    if (const auto stuck = std::find(done.begin(), done.end(), false); stuck != done.end())
+      fail_deadlock(static_cast<TaskId>(stuck - done.begin()), done, waiting);
+  }
+
+  /// An unfinished task that `t` waits for: a dependency, or a member of its collective that cannot arrive.
+  TaskId blocker(TaskId t, const std::vector<bool>& done, const std::vector<std::uint32_t>& waiting) {
+    const TaskGraph& g = graph();
+    for (std::uint32_t d = g.dependency_begin[t]; d < g.dependency_begin[t + 1]; ++d)
+      if (!done[g.dependency_ids[d]]) return g.dependency_ids[d];
+    for (TaskId other = 0; other < g.tasks.size(); ++other)
+      if (g.tasks[other].kind == TaskKind::collective && g.tasks[other].op == g.tasks[t].op && waiting[other] > 0)
+        return other;
+    throw InternalError("trace replay: a task is stuck without a reason");
+  }
+
+  std::string name_of(TaskId t) {
+    const std::uint32_t rank = graph().tasks[t].rank;
+    const PreparedFile& file = files_.of(rank);
+    return fmt::format("rank {} node {}", rank, trace::short_name(file.file(), file.node(t - files_.first_task(rank))));
+  }
+
+  [[noreturn]] void fail_deadlock(TaskId at, const std::vector<bool>& done, const std::vector<std::uint32_t>& waiting) {
+    constexpr std::size_t kShown = 8;
+    std::vector<TaskId> path;
+    std::map<TaskId, std::size_t> seen;
+    while (seen.try_emplace(at, path.size()).second) {
+      path.push_back(at);
+      at = blocker(at, done, waiting);
+    }
+    path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(seen[at]));
+    std::rotate(path.begin(), std::min_element(path.begin(), path.end()), path.end());
+    std::string text;
+    for (std::size_t i = 0; i < path.size() && i < kShown; ++i) text += name_of(path[i]) + " waits for ";
+    if (path.size() > kShown) text += fmt::format("{} more nodes and then ", path.size() - kShown);
+    throw InputError("trace-cycle", fmt::format("{}: ranks wait for each other: {}{}", trace_.prefix, text, name_of(path.front())),
+                     "check the order of messages and collectives on these ranks");
+  }
+
+  // ---- what a report must show
+
+  void ignore(const std::string& reason, std::uint64_t count) {
+    if (count > 0) replay_.statistics.ignored[reason] += count;
+  }
+
+  void add_notes() {
+    std::vector<std::string>& notes = graph().notes;
+    notes = options_.groups.notes;
+    notes.push_back(fmt::format("compute and memory nodes: {} with recorded durations, {} from num_ops and tensor_size, "
+                                "{} with neither at 1 ns", timing_.recorded, timing_.on_chip, timing_.without_either));
+    notes.push_back(one_rank_input_ ? "comm_size is read as one rank's input (PyTorch); a gather moves the sum over its ranks"
+                                    : "comm_size is read as the collective's size (microbenchmarks, STG)");
+    ignore("involved_dim without logical dimension sizes: all ranks take part", groups_.ignored_involved_dims());
+    ignore("collectives of one rank", matches_.alone);
+    ignore("sends that nobody receives: sent all the same", matches_.unmatched_sends);
+    ignore("receives that nobody sends: they do not wait", matches_.unmatched_receives);
+    ignore("receive sizes that differ from the send: the sender's counts", matches_.different_sizes);
+    for (const auto& [reason, count] : replay_.statistics.ignored) notes.push_back(fmt::format("{}: {}", reason, count));
+  }
+
+  const ChakraTrace& trace_;
+  const ReplayOptions& options_;
+  std::uint32_t devices_;
+  RankFiles files_;
+  Communicators groups_;
+  bool one_rank_input_;
+  Matches matches_;
+  Replay replay_;
+  std::vector<std::vector<NodePlan>> plans_;  ///< by file class
+  std::unordered_map<std::string, std::uint32_t> label_index_;
+  std::unordered_map<std::uint64_t, std::uint32_t> recorded_;  ///< microseconds -> op sequence
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> on_chip_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> pairs_;
+  std::map<std::pair<std::uint32_t, double>, std::uint32_t> transfers_;
+  Timing timing_;
+  std::uint64_t copies_ = 1;
+};
+
+}  // namespace
+
+Replay build_replay(const ChakraTrace& trace, std::uint32_t devices, const ReplayOptions& options) {
+  return ReplayBuilder(trace, devices, options).build();
+}
+
+}  // namespace xpusim
