@@ -1,0 +1,62 @@
+#include <fmt/core.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "simulation/run_context.hpp"
+#include "xpusim/trace.hpp"
+
+namespace xpusim {
+namespace {
+
+/// Above so many ranks `auto` replays at `fluid`: messages grow with the square of the ranks.
+constexpr std::size_t kFlowRanks = 64;
+
+CommGroups read_groups(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw InputError("cannot-read", fmt::format("cannot read the communicator groups '{}'", path));
+  return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
+}
+
+}  // namespace
+
+void simulate_replay(const RunContext& context, SystemResult& result) {
+  const ScenarioSpec& scenario = context.input().scenario;
+  const ChakraTrace trace = read_chakra_trace(scenario.replay.trace);
+  ReplayOptions options;
+  options.timing = scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
+  options.compute_format = scenario.replay.compute_format;
+  if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
+  const Replay replay = build_replay(trace, context.devices_used(), options);
+
+  Fidelity fidelity = scenario.network.fidelity;
+  if (fidelity == Fidelity::automatic) {
+    fidelity = trace.ranks.size() <= kFlowRanks ? Fidelity::flow : Fidelity::fluid;
+  }
+  Breakdown breakdown;
+  Totals totals;
+  const StaticRunResult run = context.run_graph(replay.graph, fidelity, std::nullopt, breakdown, totals, result);
+  ReplayResult& out = result.replay.emplace();
+  out.makespan_s = run.makespan.value();
+  out.ranks = trace.ranks.size();
+  out.tasks = run.tasks;
+  out.breakdown_s = breakdown;
+  for (const auto& [reason, count] : replay.statistics.ignored) {
+    out.skipped += count;
+    result.notes.push_back(fmt::format("ignored {} times: {}", count, reason));
+  }
+  for (const auto& plan : run.plans) {
+    CollectiveResult row;
+    row.type = std::string(to_string(plan->type));
+    row.bytes = plan->bytes;
+    row.ranks = plan->ranks;
+    row.algorithm = plan->algorithm;
+    row.protocol = plan->protocol;
+    row.time_s = plan->idle_time.value();
+    row.algbw_bytes_per_s = row.time_s > 0 ? row.bytes / row.time_s : 0.0;
+    row.busbw_bytes_per_s = row.algbw_bytes_per_s * busbw_factor(plan->type, static_cast<int>(plan->ranks));
+    result.collective.push_back(row);
+  }
+}
+
+}  // namespace xpusim

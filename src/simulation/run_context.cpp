@@ -1,0 +1,81 @@
+#include "simulation/run_context.hpp"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+namespace xpusim {
+namespace {
+
+CostOptions cost_options(const RunInput& input) {
+  return {input.scenario.rank, input.scenario.power.cap, input.software.graph_capture};
+}
+
+void note_planes(const TaskGraph& graph, const StaticRunResult& run, const Fabric& fabric, SystemResult& result) {
+  // Plans do not carry their purpose; the first plan of each group or pair class tells the plane.
+  (void)graph;
+  for (const auto& plan : run.plans) {
+    for (const PlaneId plane : plan->planes) {
+      const std::string& name = fabric.planes()[plane].name;
+      std::string& used = result.planes[std::string(to_string(plan->type))];
+      if (used.find(name) == std::string::npos) used += used.empty() ? name : "+" + name;
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view fidelity_word(Fidelity fidelity) {
+  switch (fidelity) {
+    case Fidelity::flow: return "flow";
+    case Fidelity::analytic: return "analytic";
+    case Fidelity::automatic: return "auto";
+    default: return "fluid";
+  }
+}
+
+RunContext::RunContext(const RunInput& input)
+    : input_(&input),
+      fabric_(build_fabric(input.system, input.chip, input.links, {input.scenario.rank})),
+      collectives_{&fabric_, &input.software.collectives},
+      cost_(input.chip, input.software, cost_options(input)),
+      packages_used_(input.entry.chips > 0 ? static_cast<std::uint32_t>(input.entry.chips) : fabric_.packages()) {}
+
+RunContext::Run RunContext::start(Fidelity fidelity) const {
+  Run run;
+  run.machine = std::make_unique<Machine>(fabric_, collectives_, MachineOptions{fidelity, input_->scenario.seed});
+  run.links = std::make_unique<LinkListener>(fabric_);
+  run.power = std::make_unique<PowerListener>(input_->system, input_->chip, fabric_, packages_used_,
+                                              input_->scenario.rank);
+  run.machine->add_observer(*run.links);
+  run.machine->add_observer(*run.power);
+  return run;
+}
+
+StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity, std::optional<double> tokens,
+                                      Breakdown& breakdown, Totals& totals, SystemResult& result) const {
+  Run run = start(fidelity);
+  BreakdownListener breakdown_listener(graph);
+  TotalsListener totals_listener;
+  run.machine->add_observer(breakdown_listener);
+  run.machine->add_observer(totals_listener);
+  const StaticRunOptions options{input_->scenario.network.planes, input_->scenario.network.algorithms};
+  StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
+  if (done.unfinished > 0) {
+    throw InternalError(fmt::format("{} of {} tasks never started; first: {}", done.unfinished, done.tasks,
+                                    fmt::join(done.stuck, "; ")));
+  }
+  breakdown = breakdown_listener.result();
+  totals = totals_listener.result();
+  result.power = run.power->result(tokens);
+  result.links = run.links->result();
+  result.simulation.fidelity = fidelity_word(run.machine->fidelity());
+  result.simulation.folded = graph.folded;
+  result.simulation.activities = run.machine->activities();
+  result.simulation.simulated_ranks = graph.ranks.size();
+  note_planes(graph, done, fabric_, result);
+  result.notes.insert(result.notes.end(), graph.notes.begin(), graph.notes.end());
+  for (const std::string& note : cost_.notes()) result.notes.push_back(note);
+  return done;
+}
+
+}  // namespace xpusim
