@@ -53,7 +53,7 @@ class CurveSet;  ///< measured curves of one chip, prepared for interpolation (s
 
 struct CostOptions {
   RankUnit rank = RankUnit::package;
-  Watts power_cap;          ///< per package; 0 = TDP
+  Watts power_cap{};        ///< per package; 0 = TDP
   bool graph_capture = false;
 };
 
