@@ -1,0 +1,84 @@
+#include "collective/library.hpp"
+
+#include <algorithm>
+
+namespace xpusim::collective {
+namespace {
+
+template <class Value>
+Value by_link(const std::map<std::string, Value>& values, const std::string& link, Value otherwise) {
+  if (const auto at = values.find(link); at != values.end()) return at->second;
+  if (const auto at = values.find("default"); at != values.end()) return at->second;
+  return otherwise;
+}
+
+std::uint32_t heads_of(const LibraryAlgorithmSpec& row, std::uint32_t ranks) {
+  return std::clamp(ranks, 1U, static_cast<std::uint32_t>(std::max(1, row.max_heads)));
+}
+
+/// Latency of the nearest neighbours in rank order.
+double neighbour_latency(const GroupView& group, std::uint32_t slot) {
+  double nearest = group.latency(slot, 0, 1);
+  for (std::uint32_t i = 1; i + 1 < group.size(); ++i) {
+    nearest = std::min(nearest, group.latency(slot, i, i + 1));
+  }
+  return nearest;
+}
+
+/// NVIDIA/nccl src/graph/search.cc: the switch counts a head's own traffic once more, and the search tries a list of
+/// rates per head.
+double head_rate(const LibraryAlgorithmSpec& row, double port, std::uint32_t heads) {
+  for (const BytesPerSecond rate : row.head_rates) {
+    if ((heads + 1) * rate.value() <= port) return heads * rate.value();
+  }
+  return port * heads / (heads + 1);
+}
+
+}  // namespace
+
+double payload_rate(const Variant& v, const Plane& plane, std::uint32_t ranks) {
+  const double port = plane.device_capacity.value();
+  if (v.row == nullptr) return port;
+  double rate = port;
+  if (v.algorithm->needs_in_switch && v.row->max_heads > 1) rate = head_rate(*v.row, port, heads_of(*v.row, ranks));
+  rate *= by_link(v.row->bandwidth_share, plane.link, 1.0) * v.protocol->bandwidth_share;
+  const double cap = v.protocol->max_bandwidth.value();
+  return cap > 0 ? std::min(rate, cap) : rate;
+}
+
+SlotCost slot_cost(const Variant& v, const GroupView& group, std::uint32_t slot) {
+  const Plane& plane = group.plane(slot);
+  SlotCost cost;
+  cost.wire_factor = plane.device_capacity.value() / payload_rate(v, plane, group.size());
+  if (v.row == nullptr || v.protocol->step_latency.empty()) return cost;
+  const double step = by_link(v.protocol->step_latency, plane.link, Seconds(-1)).value();
+  if (step < 0) return cost;
+  if (v.algorithm->needs_in_switch) {  // the base latency holds the whole way
+    cost.overhead = step;
+    return cost;
+  }
+  cost.overhead = std::max(step - neighbour_latency(group, slot), -plane.endpoint_latency.value());
+  return cost;
+}
+
+double chunk_bytes(const LibraryAlgorithmSpec& row, double bytes, std::uint32_t heads) {
+  double chunk = row.chunk.value();
+  for (const ChunkStep& step : row.chunk_steps) {
+    const bool small = bytes < step.below_rounds * row.channels * heads * chunk;
+    if (small && chunk > step.chunk.value()) chunk = step.chunk.value();
+  }
+  return chunk;
+}
+
+double start_overhead(const Variant& v, const GroupView& group, double bytes) {
+  if (v.row == nullptr) return 0;
+  double start = v.protocol->base_latency.value();
+  if (v.row->pipeline_stages > 0) {
+    const std::uint32_t heads = heads_of(*v.row, group.size());
+    const double round = std::min(bytes, v.row->channels * heads * chunk_bytes(*v.row, bytes, heads));
+    start += v.row->pipeline_stages * round / payload_rate(v, group.plane(0), group.size());
+  }
+  return start;
+}
+
+}  // namespace xpusim::collective

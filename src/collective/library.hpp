@@ -1,0 +1,32 @@
+// How a collective library runs an algorithm: what its protocols add to messages, bytes and the start.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collective/algorithm.hpp"
+#include "xpusim/spec.hpp"
+
+namespace xpusim::collective {
+
+/// One way to run an algorithm: a row of the library and a protocol of that row.
+struct Variant {
+  const Algorithm* algorithm = nullptr;
+  const LibraryAlgorithmSpec* row = nullptr;  ///< null: without a library, nothing added
+  const ProtocolSpec* protocol = nullptr;
+};
+
+/// What a variant adds on one plane of a group. The library's figure for a step holds the way to a neighbour and
+/// its own software cost in place of the plane's; so the overhead may be negative, by at most the endpoint latency.
+[[nodiscard]] SlotCost slot_cost(const Variant&, const GroupView&, std::uint32_t slot);
+
+/// Base latency and the time a pipeline takes to fill, seconds.
+[[nodiscard]] double start_overhead(const Variant&, const GroupView&, double bytes);
+
+/// Rate at which one rank moves payload on this plane, bytes per second.
+[[nodiscard]] double payload_rate(const Variant&, const Plane&, std::uint32_t ranks);
+
+/// Heads, then the chunk a library uses for so many bytes.
+[[nodiscard]] double chunk_bytes(const LibraryAlgorithmSpec&, double bytes, std::uint32_t heads);
+
+}  // namespace xpusim::collective
