@@ -87,7 +87,8 @@ class Fabric {
   [[nodiscard]] std::optional<PlaneId> plane_for(std::span<const DeviceId>) const;
 
   /// Paths of one transfer: one on a healthy sprayed plane (several where a torus is equally short both ways
-  /// round), one per surviving member with its share under faults. With per-flow hashing one path, picked by
+  /// round, or two dragonfly groups have several channels), one per surviving member with its share under
+  /// faults (docs/decisions/0003-spraying-and-bundles.md). With per-flow hashing one path, picked by
   /// `flow_hash` and the two ends (same hash and ends, same path). from == to gives one path without links.
   /// Throws InputError when faults leave no path, InternalError when the ends are in different instances.
   [[nodiscard]] std::vector<Path> route(PlaneId, DeviceId from, DeviceId to, std::uint64_t flow_hash = 0) const;

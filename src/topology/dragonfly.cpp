@@ -162,16 +162,20 @@ double cut(const Layout& l, const std::vector<bool>& sending) {
   return sum + std::abs(l.devices / 2 - inside * l.counts[kPerRouter]) * l.device_rate;
 }
 
-// Three families: groups one after another, every group split in half, every device at its ports. The exact worst
-// cut of a dragonfly has no closed form that we know of; this is an upper bound.
+// Three families: groups one after another (the one in the middle split from either end), every group split in
+// half, every device at its ports. We know of no closed form of the exact worst cut; this bounds it from above.
 double bisection(const Layout& l) {
   const std::uint32_t routers = l.counts[kPerGroup], all = l.counts[kGroups] * routers;
-  std::vector<bool> by_groups(all), within_groups(all);
+  const std::uint32_t whole = all / 2 / routers, rest = all / 2 % routers;
+  std::vector<bool> first_of_middle(all), last_of_middle(all), within_groups(all);
   for (std::uint32_t r = 0; r < all; ++r) {
-    by_groups[r] = r < all / 2;
-    within_groups[r] = r % routers < routers / 2;
+    const std::uint32_t group = r / routers, place = r % routers;
+    first_of_middle[r] = group < whole || (group == whole && place < rest);
+    last_of_middle[r] = group < whole || (group == whole && place >= routers - rest);
+    within_groups[r] = place < routers / 2;
   }
-  return std::min({(l.devices / 2) * l.device_rate, cut(l, by_groups), cut(l, within_groups)});
+  return std::min({(l.devices / 2) * l.device_rate, cut(l, first_of_middle), cut(l, last_of_middle),
+                   cut(l, within_groups)});
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ void PlaneBuilder::add_tier(std::string name, std::uint64_t units, double rate,
   if (count == 0) return;
   const std::uint32_t per_sub_plane = per_position / layout.sub_members;
   Tier tier{std::move(name), plane, static_cast<std::uint32_t>(count), BytesPerSecond(0)};
+  links.reserve(std::max(links.size() + count, 2 * links.size()));
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto sub_plane = static_cast<std::uint32_t>(i / per_sub_plane) % layout.sub_members;
     link.index = static_cast<std::uint32_t>(i);
