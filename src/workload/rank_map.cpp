@@ -1,0 +1,112 @@
+#include "workload/rank_map.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace xpusim {
+
+namespace {
+
+std::vector<std::string_view> split_order(std::string_view order) {
+  std::vector<std::string_view> names;
+  while (!order.empty()) {
+    const std::size_t dash = order.find('-');
+    names.push_back(order.substr(0, dash));
+    if (dash == std::string_view::npos) break;
+    order.remove_prefix(dash + 1);
+  }
+  return names;
+}
+
+using Sizes = std::map<std::string_view, std::uint32_t>;
+
+Sizes dense_sizes(const ParallelLayout& l) {
+  const auto u = [](int v) { return static_cast<std::uint32_t>(v); };
+  return {{"tp", u(l.tensor)}, {"cp", u(l.context)}, {"ep", 1}, {"dp", u(l.data)}, {"pp", u(l.pipeline)}};
+}
+Sizes expert_sizes(const ParallelLayout& l) {
+  const auto u = [](int v) { return static_cast<std::uint32_t>(v); };
+  return {{"tp", u(l.expert_tensor)}, {"cp", 1}, {"ep", u(l.expert)}, {"dp", u(l.expert_data)}, {"pp", u(l.pipeline)}};
+}
+
+std::uint32_t stride_of(std::string_view name, const std::vector<std::string_view>& order, const Sizes& sizes) {
+  std::uint32_t stride = 1;
+  for (const std::string_view dimension : order) {
+    if (dimension == name) break;
+    stride *= sizes.at(dimension);
+  }
+  return stride;
+}
+
+}  // namespace
+
+bool valid_rank_order(std::string_view order) {
+  std::vector<std::string_view> names = split_order(order);
+  std::sort(names.begin(), names.end());
+  return names == std::vector<std::string_view>{"cp", "dp", "ep", "pp", "tp"};
+}
+
+bool pipeline_strides_agree(const ParallelLayout& l, std::string_view order) {
+  const auto names = split_order(order);
+  return stride_of("pp", names, dense_sizes(l)) == stride_of("pp", names, expert_sizes(l));
+}
+
+RankMap::RankMap(const ParallelLayout& l, std::string_view order) : devices_(l.devices) {
+  const auto names = split_order(order);
+  const Sizes dense = dense_sizes(l), experts = expert_sizes(l);
+  const auto dimension = [&](std::string_view name, const Sizes& sizes) {
+    return Dimension{sizes.at(name), stride_of(name, names, sizes)};
+  };
+  pipeline_ = dimension("pp", dense);
+  const auto set = [&](GroupKind kind, std::vector<Dimension> dimensions) {
+    std::sort(dimensions.begin(), dimensions.end(), [](const Dimension& a, const Dimension& b) {
+      return a.stride != b.stride ? a.stride < b.stride : a.size < b.size;
+    });
+    varying_[static_cast<std::size_t>(kind)] = std::move(dimensions);
+  };
+  set(GroupKind::tensor, {dimension("tp", dense)});
+  set(GroupKind::context, {dimension("cp", dense)});
+  set(GroupKind::data, {dimension("cp", dense), dimension("dp", dense)});
+  set(GroupKind::expert, {dimension("ep", experts)});
+  set(GroupKind::expert_tensor, {dimension("tp", experts)});
+  set(GroupKind::expert_data, {dimension("dp", experts)});
+  // First and last stage only: a dimension of two with the distance between them as stride.
+  if (pipeline_.size > 1) set(GroupKind::embedding, {{2, pipeline_.stride * (pipeline_.size - 1)}});
+}
+
+DeviceId RankMap::peer(DeviceId device, std::uint32_t stage) const {
+  return device + (stage - stage_of(device)) * pipeline_.stride;  // modulo 2^32: also for a lower stage
+}
+
+std::vector<DeviceId> RankMap::devices_of_stage(std::uint32_t stage) const {
+  std::vector<DeviceId> devices;
+  devices.reserve(devices_ / pipeline_.size);
+  for (DeviceId d = 0; d < devices_; ++d)
+    if (stage_of(d) == stage) devices.push_back(d);
+  return devices;
+}
+
+DeviceId RankMap::group_base(GroupKind kind, DeviceId device) const {
+  DeviceId base = device;
+  if (kind == GroupKind::embedding) return peer(device, 0);
+  for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) base -= device / d.stride % d.size * d.stride;
+  return base;
+}
+
+std::vector<DeviceId> RankMap::group(GroupKind kind, DeviceId base) const {
+  std::vector<DeviceId> members{base};
+  for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) {
+    const std::size_t inner = members.size();
+    for (std::uint32_t i = 1; i < d.size; ++i)
+      for (std::size_t j = 0; j < inner; ++j) members.push_back(members[j] + i * d.stride);
+  }
+  return members;
+}
+
+std::uint32_t RankMap::group_size(GroupKind kind) const {
+  std::uint32_t size = 1;
+  for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) size *= d.size;
+  return size;
+}
+
+}  // namespace xpusim
