@@ -1,6 +1,8 @@
 #include "cli/app.hpp"
 
 #include <fmt/core.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -57,6 +59,13 @@ int report_bug(const char* what) {
              "and the output of 'xpusim --version'.\n",
              what);
   return our_bug;
+}
+
+/// Notes to people go to stderr through one logger: -q leaves errors, -v adds what was resolved.
+void set_up_logging(const GlobalOptions& global) {
+  spdlog::set_default_logger(spdlog::stderr_logger_st("xpusim"));
+  spdlog::set_pattern("%v");
+  spdlog::set_level(global.quiet ? spdlog::level::err : global.verbose ? spdlog::level::debug : spdlog::level::info);
 }
 
 /// CLI11's own message, and the nearest word for an unknown subcommand or option.
@@ -142,7 +151,7 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
     throw InputError("cannot-write", fmt::format("cannot write '{}'", path->string()),
                      "choose another folder with -o");
   }
-  fmt::print(stderr, "wrote {}\n", path->string());
+  spdlog::info("wrote {}", path->string());
 }
 
 int run_app(int argc, char** argv) {
@@ -168,6 +177,7 @@ int run_app(int argc, char** argv) {
   add({"internal", "For developers: generated files", "", declare_internal}, true);
   try {
     app.parse(argc, argv);
+    set_up_logging(global);
     return chosen();
   } catch (const CLI::ParseError& e) {
     return report_usage(app, e, argc, argv);

@@ -1,6 +1,7 @@
 #include "cli/scenario_commands.hpp"
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -169,7 +170,8 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const s
       return simulate_to_text(input, timing);
     });
   }
-  for (const Diagnostic& d : catalogue.unused_overrides().items()) fmt::print(stderr, "{}\n", render(d, use_color(global)));
+  for (const Diagnostic& d : catalogue.unused_overrides().items()) spdlog::warn(render(d, use_color(global)));
+  for (const ScenarioSystemSpec& entry : scenario.systems) spdlog::debug("system {}: resolved", entry.system);
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   std::vector<ChildOutcome> outcomes;
