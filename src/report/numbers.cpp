@@ -25,9 +25,8 @@ DisplayUnit choose(std::span<const Prefix> prefixes, double largest, const char*
   return {prefixes.back().scale, fmt::format("{}{}", prefixes.back().text, base)};
 }
 
-std::string with_separators(double whole) {
-  const std::string digits = fmt::format("{:.0f}", std::abs(whole));
-  std::string text = whole < 0 ? "-" : "";
+std::string with_separators(const std::string& digits) {
+  std::string text;
   for (std::size_t i = 0; i < digits.size(); ++i) {
     if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
     text += digits[i];
@@ -61,9 +60,13 @@ std::string number_text(double value) {
   const double size = std::abs(value);
   if (size == 0) return "0";
   if (size >= 1e15 || size < 1e-3) return fmt::format("{:.3e}", value);
-  if (size >= 999.95) return with_separators(value);
+  if (size >= 999.95) {
+    return fmt::format("{}{}", value < 0 ? "-" : "", with_separators(fmt::format("{:.0f}", size)));
+  }
   return fmt::format("{:#.4g}", value);
 }
+
+std::string count_text(std::uint64_t count) { return with_separators(fmt::format("{}", count)); }
 
 std::string percent_text(double share) {
   if (!std::isfinite(share)) return number_text(share);

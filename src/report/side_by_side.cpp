@@ -62,6 +62,18 @@ class Builder {
     add(with_unit(title, unit), texts, ratio == Ratio::yes ? values : Values{});
   }
 
+  using Count = std::function<std::optional<std::uint64_t>(const SystemResult&)>;
+  void count(const std::string& title, const Count& count, Ratio ratio = Ratio::no) {
+    std::vector<std::string> texts;
+    Values values;
+    for (const SystemResult& result : run_.results) {
+      const auto found = count(result);
+      texts.push_back(found ? count_text(*found) : "");
+      values.push_back(found ? std::optional(static_cast<double>(*found)) : std::nullopt);
+    }
+    add(title, texts, ratio == Ratio::yes ? values : Values{});
+  }
+
   void share(const std::string& title, const Measure& measure, Ratio ratio = Ratio::no) {
     const auto values = measured(measure);
     std::vector<std::string> texts;
@@ -142,9 +154,8 @@ void add_system(Builder& rows) {
   rows.text("result", [](const SystemResult& r) {
     return r.error.empty() ? std::string() : std::string("could not run");
   });
-  rows.number("chips", Kind::plain, [](const SystemResult& r) -> std::optional<double> {
-    if (r.chips == 0) return std::nullopt;
-    return static_cast<double>(r.chips);
+  rows.count("chips", [](const SystemResult& r) {
+    return r.chips == 0 ? std::nullopt : std::optional(r.chips);
   }, Ratio::yes);
   rows.text("software", [](const SystemResult& r) { return r.software; });
   rows.text("parallelism", [](const SystemResult& r) { return r.parallelism; });
@@ -197,12 +208,13 @@ void add_times(Builder& rows) {
 void add_replay(Builder& rows) {
   rows.section("Replay");
   const auto count = [](std::uint64_t ReplayResult::*which) {
-    return of(&SystemResult::replay,
-              [which](const ReplayResult& r) { return static_cast<double>(r.*which); });
+    return [which](const SystemResult& r) {
+      return r.replay ? std::optional((*r.replay).*which) : std::nullopt;
+    };
   };
-  rows.number("ranks", Kind::plain, count(&ReplayResult::ranks));
-  rows.number("tasks", Kind::plain, count(&ReplayResult::tasks));
-  rows.number("skipped tasks", Kind::plain, count(&ReplayResult::skipped));
+  rows.count("ranks", count(&ReplayResult::ranks));
+  rows.count("tasks", count(&ReplayResult::tasks));
+  rows.count("skipped tasks", count(&ReplayResult::skipped));
 }
 
 void add_memory(Builder& rows) {
@@ -297,11 +309,11 @@ void add_simulation(Builder& rows) {
   rows.text("network fidelity", [](const SystemResult& r) { return r.simulation.fidelity; });
   rows.text("simulated ranks", [run](const SystemResult& r) -> std::string {
     if (!run(r) || r.simulation.simulated_ranks == 0) return "";
-    const std::string ranks = number_text(static_cast<double>(r.simulation.simulated_ranks));
+    const std::string ranks = count_text(r.simulation.simulated_ranks);
     return r.simulation.folded ? ranks + " (folded)" : ranks;
   });
   rows.text("activities", [run](const SystemResult& r) {
-    return run(r) ? number_text(static_cast<double>(r.simulation.activities)) : std::string();
+    return run(r) ? count_text(r.simulation.activities) : std::string();
   });
   rows.number("wall time", Kind::seconds, [](const SystemResult& r) { return r.simulation.wall_s; });
   rows.number("peak memory", Kind::bytes,
