@@ -213,11 +213,12 @@ struct Machine::Impl {
     if (fresh) {
       const PlaneId plane = r->plan->planes.at(m.plane_slot);
       if (m.to == kSwitch) {
-        it->second = fabric.to_switch(plane, r->members[m.from], key);
+        it->second = fabric.to_switch(plane, r->members[m.from]);
       } else if (m.from == kSwitch) {
-        it->second = fabric.from_switch(plane, r->members[m.to], key);
+        it->second = fabric.from_switch(plane, r->members[m.to]);
       } else {
-        it->second = fabric.route(plane, r->members[m.from], r->members[m.to], key);
+        const DeviceId from = r->members[m.from], to = r->members[m.to];
+        it->second = fabric.route(plane, from, to, flow_hash(from, to));
       }
     }
     return it->second;
@@ -231,8 +232,8 @@ struct Machine::Impl {
     for (const Path& path : paths) {
       route_buffer.clear();
       for (LinkId l : path.links) route_buffer.push_back(link(l));
-      core.flow(route_buffer, m.bytes * path.share * r->plan->wire_factor,
-                (path.latency + r->plan->message_overhead).value(), 0.0,
+      core.flow(route_buffer, m.bytes * path.share * r->plan->wire(m.plane_slot),
+                (path.latency + r->plan->overhead(m.plane_slot)).value(), 0.0,
                 [r, id] { r->machine->end_message(r, id); });
     }
   }
