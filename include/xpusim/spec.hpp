@@ -283,6 +283,7 @@ struct LibraryAlgorithmSpec {
   int min_ranks = 2;
   int max_ranks = 0;                   ///< 0 = any
   std::vector<std::string> links;      ///< only on planes of these link parts; empty = any
+  std::vector<std::string> types;      ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
   int channels = 1;                    ///< parallel channels, each with a chunk in flight
   int max_heads = 1;                   ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
   std::vector<BytesPerSecond> head_rates;  ///< in_switch: rates tried per head, largest first; the first with
