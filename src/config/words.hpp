@@ -1,0 +1,94 @@
+// Words of enums and closed vocabularies, as files spell them.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "config/codec.hpp"
+
+namespace xpusim::config {
+
+using Word = std::string_view;
+
+template <>
+struct EnumWords<Confidence> {
+  static constexpr std::array<Word, 5> words{"vendor", "paper", "measured", "press", "estimate"};
+  static constexpr std::array values{Confidence::vendor, Confidence::paper, Confidence::measured, Confidence::press,
+                                     Confidence::estimate};
+};
+template <>
+struct EnumWords<PlaneShape> {
+  static constexpr std::array<Word, 6> words{"switch", "clos", "full_mesh", "torus", "dragonfly", "rail_optimised"};
+  static constexpr std::array values{PlaneShape::single_switch, PlaneShape::clos,      PlaneShape::full_mesh,
+                                     PlaneShape::torus,         PlaneShape::dragonfly, PlaneShape::rail_optimised};
+};
+template <>
+struct EnumWords<PlaneRole> {
+  static constexpr std::array<Word, 3> words{"scale_up", "scale_out", "management"};
+  static constexpr std::array values{PlaneRole::scale_up, PlaneRole::scale_out, PlaneRole::management};
+};
+template <>
+struct EnumWords<Spreading> {
+  static constexpr std::array<Word, 2> words{"spray", "hash"};
+  static constexpr std::array values{Spreading::spray, Spreading::hash};
+};
+template <>
+struct EnumWords<ComponentScope> {
+  static constexpr std::array<Word, 4> words{"system", "supernode", "node", "chip"};
+  static constexpr std::array values{ComponentScope::system, ComponentScope::supernode, ComponentScope::node,
+                                     ComponentScope::chip};
+};
+template <>
+struct EnumWords<RankUnit> {
+  static constexpr std::array<Word, 2> words{"package", "die"};
+  static constexpr std::array values{RankUnit::package, RankUnit::die};
+};
+template <>
+struct EnumWords<Fidelity> {
+  static constexpr std::array<Word, 4> words{"auto", "flow", "fluid", "analytic"};
+  static constexpr std::array values{Fidelity::automatic, Fidelity::flow, Fidelity::fluid, Fidelity::analytic};
+};
+template <>
+struct EnumWords<Folding> {
+  static constexpr std::array<Word, 3> words{"auto", "on", "off"};
+  static constexpr std::array values{Folding::automatic, Folding::on, Folding::off};
+};
+template <>
+struct EnumWords<Recompute> {
+  static constexpr std::array<Word, 3> words{"none", "selective", "full"};
+  static constexpr std::array values{Recompute::none, Recompute::selective, Recompute::full};
+};
+template <>
+struct EnumWords<PipelineSchedule> {
+  static constexpr std::array<Word, 2> words{"1f1b", "interleaved"};
+  static constexpr std::array values{PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved};
+};
+template <>
+struct EnumWords<ScenarioKind> {
+  static constexpr std::array<Word, 3> words{"training", "collective", "replay"};
+  static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective, ScenarioKind::replay};
+};
+
+/// Formats that a chip computes in.
+inline constexpr std::array<Word, 12> compute_formats{"bf16", "fp16", "fp8",  "int8", "fp4",  "mxfp8",
+                                                      "mxfp4", "nvfp4", "int4", "tf32", "fp32", "fp64"};
+/// Formats that values are stored in.
+inline constexpr std::array<Word, 10> storage_formats{"bf16",  "fp16",  "fp8",  "int8", "fp4",
+                                                      "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
+/// The same, where "" means "as another field".
+inline constexpr std::array<Word, 11> storage_formats_or_none{"",      "bf16",  "fp16",  "fp8",  "int8", "fp4",
+                                                              "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
+inline constexpr std::array<Word, 12> curve_formats{"",      "bf16",  "fp16",  "fp8",  "int8", "fp4",
+                                                    "mxfp8", "mxfp4", "nvfp4", "int4", "tf32", "fp32"};
+inline constexpr std::array<Word, 5> curve_operations{"gemm", "attention_prefill", "attention_decode", "mla_decode",
+                                                      "memory"};
+inline constexpr std::array<Word, 3> attention_kinds{"forward", "backward", "mla"};
+inline constexpr std::array<Word, 4> port_roles{"scale_up", "scale_out", "host", "management"};
+inline constexpr std::array<Word, 10> component_kinds{"cpu",    "memory",  "nic", "dpu",  "switch",
+                                                      "optics", "storage", "fan", "pump", "other"};
+/// Chakra's names of collectives.
+inline constexpr std::array<Word, 8> collective_types{"ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL",
+                                                      "BROADCAST",  "REDUCE",         "GATHER",     "SCATTER"};
+inline constexpr std::array<Word, 6> traffic_kinds{"tp", "cp", "ep", "pp", "dp", "kv"};
+
+}  // namespace xpusim::config
