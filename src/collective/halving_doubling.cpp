@@ -55,12 +55,17 @@ Traffic traffic(const Request& r) {
   return t;
 }
 
-/// Messages that a rank's next one waits for: its last send and its last arrival.
+/// The last send and the last arrival of every rank.
 class LastTouched {
  public:
   explicit LastTouched(std::uint32_t n) : ids_(n) {}
-  [[nodiscard]] DagBuilder::Range wait(std::uint32_t rank, DagBuilder& dag) const {
-    return dag.depend_on(ids_[rank]);
+  /// Both ends must be done with the step before: a port has one message at a time.
+  [[nodiscard]] DagBuilder::Range wait(const Message& m, DagBuilder& dag) const {
+    std::vector<std::uint32_t> ids = ids_[m.from];
+    ids.insert(ids.end(), ids_[m.to].begin(), ids_[m.to].end());
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    return dag.depend_on(ids);
   }
   /// Replaces what is known by the messages of one step.
   void step(const std::vector<std::array<std::uint32_t, 3>>& from_to_id) {
@@ -87,7 +92,7 @@ void lower_fold(const Request& r, const Fold& f, bool in, LastTouched& last, Dag
     m.bytes = r.bytes;
     m.chunks = f.core;
     m.reduce = in;
-    const std::uint32_t id = dag.add(m, last.wait(m.from, dag));
+    const std::uint32_t id = dag.add(m, last.wait(m, dag));
     step.push_back({m.from, m.to, id});
   }
   last.step(step);
@@ -106,7 +111,7 @@ void lower_exchange(const Request& r, const Fold& f, std::uint32_t d, bool halvi
     m.first_chunk = kept_by / d * d;
     m.chunks = d;
     m.reduce = halving;
-    const std::uint32_t id = dag.add(m, last.wait(m.from, dag));
+    const std::uint32_t id = dag.add(m, last.wait(m, dag));
     step.push_back({m.from, m.to, id});
   }
   last.step(step);

@@ -88,7 +88,9 @@ constexpr std::array<std::string_view, 4> kOuter{"ring", "halving_doubling", "di
 
 bool fits(const Algorithm& a, const std::vector<Step>& steps, bool inner, std::uint32_t ranks) {
   return std::all_of(steps.begin(), steps.end(), [&](const Step& step) {
-    return step.inner != inner || supports(a, step.type, ranks);
+    // A one-shot all-reduce would send sums of a rail that others have already added to.
+    const bool mixes = step.type == ALL_REDUCE && a.name == "direct";
+    return step.inner != inner || (supports(a, step.type, ranks) && !mixes);
   });
 }
 

@@ -26,7 +26,7 @@ struct Variant {
 /// Rate at which one rank moves payload on this plane, bytes per second.
 [[nodiscard]] double payload_rate(const Variant&, const Plane&, std::uint32_t ranks);
 
-/// Heads, then the chunk a library uses for so many bytes.
+/// The chunk that a library uses for a buffer of so many bytes.
 [[nodiscard]] double chunk_bytes(const LibraryAlgorithmSpec&, double bytes, std::uint32_t heads);
 
 }  // namespace xpusim::collective

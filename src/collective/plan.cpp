@@ -169,6 +169,10 @@ std::string refusal(const Question& q, const Algorithm& a) {
 bool row_applies(const Question& q, const LibraryAlgorithmSpec& row, const Algorithm& a) {
   const int n = static_cast<int>(q.members.size());
   if (n < row.min_ranks || (row.max_ranks > 0 && n > row.max_ranks)) return false;
+  const bool typed = row.types.empty() || std::any_of(row.types.begin(), row.types.end(), [&](const std::string& t) {
+    return parse_collective_type(t) == q.type;
+  });
+  if (!typed) return false;
   const std::string& link = q.fabric->planes()[planes_for(q, a)[0]].link;
   return row.links.empty() || std::find(row.links.begin(), row.links.end(), link) != row.links.end();
 }
