@@ -1,0 +1,148 @@
+// Small traces for tests, a temporary folder, and the shared sample collection.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xpusim/trace.hpp"
+
+namespace samples {
+
+using xpusim::ChakraCollective;
+using xpusim::ChakraFile;
+using xpusim::ChakraNode;
+using xpusim::ChakraNodeType;
+
+/// The complete file of facts §1.1: rank 1 of a 4-NPU all-reduce of 1 MiB, written out by hand.
+inline std::string example_83_bytes() {
+  using namespace std::string_literals;
+  return "\x07\x0a\x05" "0.0.4"
+         "\x4a\x08\x01"
+         "\x12\x14" "all_reduce_4npus_1MB"
+         "\x18\x07"
+         "\x52\x0e\x0a\x09" "is_cpu_op" "\xd8\x01\x00"
+         "\x52\x0d\x0a\x09" "comm_type" "\x48\x00"
+         "\x52\x0f\x0a\x09" "comm_size" "\x48\x80\x80\x40"s;
+}
+
+inline ChakraNode comp(std::uint64_t id, std::uint64_t micros) {
+  ChakraNode n;
+  n.id = id;
+  n.type = ChakraNodeType::comp;
+  n.duration_micros = micros;
+  return n;
+}
+inline ChakraNode work(std::uint64_t id, std::uint64_t flops, std::uint64_t bytes) {
+  ChakraNode n = comp(id, 0);
+  n.num_ops = flops;
+  n.tensor_size = bytes;
+  return n;
+}
+inline ChakraNode coll(std::uint64_t id, ChakraCollective type, std::uint64_t bytes) {
+  ChakraNode n;
+  n.id = id;
+  n.type = ChakraNodeType::comm_coll;
+  n.collective = type;
+  n.comm_size = bytes;
+  return n;
+}
+inline ChakraNode send(std::uint64_t id, int to, std::uint64_t bytes, int tag = 0) {
+  ChakraNode n;
+  n.id = id;
+  n.type = ChakraNodeType::comm_send;
+  n.comm_dst = to;
+  n.comm_tag = tag;
+  n.comm_size = bytes;
+  return n;
+}
+inline ChakraNode recv(std::uint64_t id, int from, std::uint64_t bytes, int tag = 0) {
+  ChakraNode n;
+  n.id = id;
+  n.type = ChakraNodeType::comm_recv;
+  n.comm_src = from;
+  n.comm_tag = tag;
+  n.comm_size = bytes;
+  return n;
+}
+
+inline ChakraFile file(std::string name) {
+  ChakraFile f;
+  f.name = std::move(name);
+  f.version = "0.0.4";
+  return f;
+}
+
+inline std::shared_ptr<const ChakraFile> share(ChakraFile f) { return std::make_shared<const ChakraFile>(std::move(f)); }
+
+inline xpusim::ChakraTrace trace(std::vector<std::shared_ptr<const ChakraFile>> ranks) {
+  xpusim::ChakraTrace t = xpusim::make_chakra_trace(std::move(ranks));
+  t.prefix = std::string(1, 't');  // g++ 12 warns about overlap when a literal is assigned here
+  return t;
+}
+
+/// The whole rendered message of the InputError that `action` throws; "" when it throws none.
+template <class Action>
+std::string refusal(Action action) {
+  try {
+    action();
+  } catch (const xpusim::InputError& e) {
+    return xpusim::render(e.diagnostics());
+  }
+  return "";
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "xpusim-trace-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+  void write(std::string_view name, std::string_view bytes) const {
+    std::ofstream(path_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string read_bytes(const std::filesystem::path& path) {
+  std::string bytes(std::filesystem::file_size(path), '\0');
+  std::ifstream(path, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
+}
+
+inline std::string data(std::string_view name) {
+  return (std::filesystem::path(XPUSIM_SOURCE_DIR) / "tests/data/traces" / name).string();
+}
+
+/// The shared collection of traces, which is not part of the project; empty when it is not there.
+inline std::filesystem::path shared_traces() {
+  const char* given = std::getenv("XPUSIM_SHARED_TRACES");
+  std::filesystem::path path = given != nullptr ? given : std::filesystem::path(XPUSIM_SOURCE_DIR) / "../shared/traces";
+  return std::filesystem::is_directory(path / "chakra") ? path : std::filesystem::path();
+}
+
+}  // namespace samples
+
+// Catch2 v2 knows no SKIP: say so and leave.
+#define XPUSIM_NEED_SHARED_TRACES(variable)                                                          \
+  const std::filesystem::path variable = samples::shared_traces();                                   \
+  if (variable.empty()) {                                                                            \
+    WARN("SKIPPED: no shared traces; set XPUSIM_SHARED_TRACES to their folder");                     \
+    return;                                                                                          \
+  }
