@@ -49,8 +49,8 @@ namespace {
 // A system larger than this is a slip of the pen.
 constexpr std::uint64_t kMostDevices = 10'000'000;
 
-/// Member links: sub-planes told apart. A healthy sprayed plane, or one that lost whole sub-planes, is
-/// symmetric and stays bundled (docs/decisions/0003-spraying-and-bundles.md).
+/// Member links: sub-planes told apart. A healthy sprayed plane, or one that lost whole sub-planes,
+/// is symmetric and stays bundled (docs/decisions/0003-spraying-and-bundles.md).
 bool told_apart(const PlaneSpec& spec) {
   return spec.spreading == Spreading::hash || !spec.faults.empty();
 }
@@ -86,7 +86,8 @@ void FabricBuilder::set_sizes() {
                      "write at least 1 of each");
   }
   const bool per_die = options_.rank == RankUnit::die;
-  const std::uint64_t dies = per_die ? static_cast<std::uint64_t>(std::max(1, chip_.dies.count)) : 1;
+  const std::uint64_t dies =
+      per_die ? static_cast<std::uint64_t>(std::max(1, chip_.dies.count)) : 1;
   const std::uint64_t packages = static_cast<std::uint64_t>(system_.nodes) *
                                  static_cast<std::uint64_t>(system_.chips_per_node);
   if (packages * dies > kMostDevices) {
@@ -168,8 +169,9 @@ std::uint32_t FabricBuilder::domain_packages(const PlaneSpec& spec) {
   refuse(spec, "plane-domain",
          fmt::format("a domain of {} packages does not divide the {} of the system", spec.domain,
                      packages),
-         whole > 0 ? fmt::format("use {} or {} packages, or another 'domain'", whole, whole + domain)
-                   : fmt::format("write a divisor of {}, or 0 for the whole system", packages));
+         whole > 0
+             ? fmt::format("use {} or {} packages, or another 'domain'", whole, whole + domain)
+             : fmt::format("write a divisor of {}, or 0 for the whole system", packages));
   return 0;
 }
 
@@ -201,20 +203,28 @@ void FabricBuilder::lay(const PlaneSpec& spec, const LinkSpec& port, const LinkS
 
   const std::uint32_t instances = fabric_.devices_ / layout.devices;
   const std::size_t errors = diagnostics_.items().size();
-  PlaneBuilder builder{spec, port, uplink, packages, instances, dies,
-                       static_cast<std::uint32_t>(system_.chips_per_node), id, layout,
-                       fabric_.tiers_, fabric_.links_, diagnostics_};
+  PlaneBuilder builder{spec,
+                       port,
+                       uplink,
+                       packages,
+                       instances,
+                       dies,
+                       static_cast<std::uint32_t>(system_.chips_per_node),
+                       id,
+                       layout,
+                       fabric_.tiers_,
+                       fabric_.links_,
+                       diagnostics_};
   layout.shape->lay(builder);
   if (diagnostics_.items().size() != errors) return;
   layout.longest_route = static_cast<std::uint32_t>(layout.shape->diameter(layout));
   for (const LinkFault& fault : spec.faults) apply_fault(spec, layout, fault);
 
   fabric_.vertices_ += layout.instance_vertices * instances;
-  fabric_.planes_.push_back({spec.name, spec.role, spec.shape, spec.link, layout.devices,
-                             spec.in_switch_reduction, port.endpoint_latency,
-                             BytesPerSecond(layout.device_rate * port.efficiency),
-                             static_cast<std::uint32_t>(spec.sub_planes - spec.lost_sub_planes),
-                             !told_apart(spec)});
+  fabric_.planes_.push_back(
+      {spec.name, spec.role, spec.shape, spec.link, layout.devices, spec.in_switch_reduction,
+       port.endpoint_latency, BytesPerSecond(layout.device_rate * port.efficiency),
+       static_cast<std::uint32_t>(spec.sub_planes - spec.lost_sub_planes), !told_apart(spec)});
   fabric_.layouts_.push_back(std::move(layout));
 }
 

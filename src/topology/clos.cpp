@@ -1,4 +1,5 @@
-// Two levels: consecutive devices share a leaf, every leaf reaches every spine (CloudMatrix: leaf = node).
+// Two levels: consecutive devices share a leaf, every leaf reaches every spine. In CloudMatrix a leaf
+// is a node.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -20,11 +21,12 @@ void lay(PlaneBuilder& b) {
   const std::uint32_t under_leaf =
       std::min(static_cast<std::uint32_t>(b.spec.devices_per_leaf), b.packages);
   if (b.packages % under_leaf != 0) {
-    b.refuse("shape-leaf",
-             fmt::format("leaves of {} packages do not divide a domain of {}", under_leaf, b.packages),
-             fmt::format("use {} or {} packages, or other 'devices_per_leaf'",
-                         b.packages / under_leaf * under_leaf,
-                         (b.packages / under_leaf + 1) * under_leaf));
+    b.refuse(
+        "shape-leaf",
+        fmt::format("leaves of {} packages do not divide a domain of {}", under_leaf, b.packages),
+        fmt::format("use {} or {} packages, or other 'devices_per_leaf'",
+                    b.packages / under_leaf * under_leaf,
+                    (b.packages / under_leaf + 1) * under_leaf));
     return;
   }
   const std::uint32_t leaves = b.packages / under_leaf;

@@ -1,5 +1,6 @@
-// Dragonfly (J. Kim, W. J. Dally, S. Scott, D. Abts, "Technology-Driven, Highly-Scalable Dragonfly Topology", ISCA 2008):
-// routers of a group form a full mesh, groups a full mesh of global links. Routes are minimal: local, global, local.
+// Dragonfly (J. Kim, W. J. Dally, S. Scott, D. Abts, "Technology-Driven, Highly-Scalable Dragonfly
+// Topology", ISCA 2008): routers of a group form a full mesh, groups a full mesh of global links.
+// Routes are minimal: local, global, local.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -15,8 +16,9 @@ enum : std::uint32_t { kUp, kLocal, kGlobal, kDown };
 // Devices of a router, routers of a group, groups, global channels of a pair of groups.
 enum : std::uint32_t { kPerRouter, kPerGroup, kGroups, kChannels };
 
-/// Router (within its group) that holds channel `channel` towards the group `offset` further on. Consecutive
-/// arrangement: offset 1 begins at router 0. The other end sees offset g - d, so that a link has two directions.
+/// Router (within its group) that holds channel `channel` towards the group `offset` further on.
+/// Consecutive arrangement: offset 1 begins at router 0. The other end sees offset g - d, so that a
+/// link has two directions.
 std::uint32_t gateway(const Layout& l, std::uint32_t offset, std::uint32_t channel) {
   const std::uint32_t routers = l.counts[kPerGroup], peers = l.counts[kGroups] - 1;
   if (peers < routers) return (offset - 1) * l.counts[kChannels] + channel;
@@ -38,8 +40,7 @@ bool numbers_fit(PlaneBuilder& b) {
     return false;
   }
   if (b.packages / group > 1 && !(s.global_links_per_router > 0)) {
-    b.refuse("shape-number",
-             fmt::format("{} groups and no global links", b.packages / group),
+    b.refuse("shape-number", fmt::format("{} groups and no global links", b.packages / group),
              "write a 'global_links_per_router' above 0");
     return false;
   }
@@ -56,18 +57,19 @@ void lay(PlaneBuilder& b) {
   const auto per_router = static_cast<std::uint32_t>(b.spec.devices_per_router);
   const auto routers = static_cast<std::uint32_t>(b.spec.routers_per_group);
   const std::uint32_t groups = b.packages / per_router / routers, peers = groups - 1;
-  // A pair of groups has one channel, or as many as leave none of the routers twice in use. All channels share
-  // the group's global links evenly, also where routers then hold one channel more or less than others.
+  // A pair of groups has one channel, or as many as leave none of the routers twice in use. All
+  // channels share the group's global links evenly, also where routers then hold one channel more
+  // or less than others.
   const std::uint32_t channels = peers > 0 && peers < routers ? routers / peers : 1;
   b.layout.counts = {per_router * b.dies, routers, groups, channels};
   const double local = b.port.bandwidth.value() * b.spec.local_links_per_pair;
-  const double group_global =
-      b.uplink.bandwidth.value() * b.spec.global_links_per_router * routers;
+  const double group_global = b.uplink.bandwidth.value() * b.spec.global_links_per_router * routers;
   const double rate = b.package_rate() / b.dies;
   b.add_tier("device-up", b.devices(), rate, b.port, {.enters_switch = true});
-  b.add_tier("local", std::uint64_t{groups} * routers * (routers - 1), local, b.port, {.enters_switch = true});
-  b.add_tier("global", std::uint64_t{groups} * peers * channels, peers ? group_global / (peers * channels) : 0.0,
-             b.uplink, {.enters_switch = true});
+  b.add_tier("local", std::uint64_t{groups} * routers * (routers - 1), local, b.port,
+             {.enters_switch = true});
+  b.add_tier("global", std::uint64_t{groups} * peers * channels,
+             peers ? group_global / (peers * channels) : 0.0, b.uplink, {.enters_switch = true});
   b.add_tier("device-down", b.devices(), rate, b.port, {});
   b.layout.instance_vertices = groups * routers * b.layout.sub_members;
 }
@@ -75,7 +77,9 @@ void lay(PlaneBuilder& b) {
 std::uint32_t router_of(const Layout& l, std::uint32_t device) {
   return device / l.counts[kPerRouter];
 }
-std::uint32_t group_of(const Layout& l, std::uint32_t router) { return router / l.counts[kPerGroup]; }
+std::uint32_t group_of(const Layout& l, std::uint32_t router) {
+  return router / l.counts[kPerGroup];
+}
 
 std::uint32_t variants(const Layout& l, std::uint32_t from, std::uint32_t to) {
   return group_of(l, router_of(l, from)) == group_of(l, router_of(l, to)) ? 1 : l.counts[kChannels];
@@ -108,7 +112,9 @@ void walk(const Layout& l, std::uint32_t from, std::uint32_t to, std::uint32_t s
   way.hop(kDown, member(l, to, sub_plane));
 }
 
-struct Routers { std::uint32_t from, to; };
+struct Routers {
+  std::uint32_t from, to;
+};
 Routers local_ends(const Layout& l, std::uint32_t unit) {
   const std::uint32_t routers = l.counts[kPerGroup];
   const std::uint32_t from = unit / (routers - 1), peer = unit % (routers - 1);
@@ -133,7 +139,9 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(joined.from), at(joined.to)};
 }
 
-std::uint32_t first_switches(const Layout& l) { return l.counts[kGroups] * l.counts[kPerGroup]; }
+std::uint32_t first_switches(const Layout& l) {
+  return l.counts[kGroups] * l.counts[kPerGroup];
+}
 
 // Of the minimal routes: device, then local, global, local, then device.
 int diameter(const Layout& l) {
@@ -145,7 +153,7 @@ int diameter(const Layout& l) {
   return longest;
 }
 
-/// Capacity from the routers in `sending` to the others, and of devices that hang from the wrong side.
+/// Capacity from the routers in `sending` to the others, and of devices on the wrong side.
 double cut(const Layout& l, const std::vector<bool>& sending) {
   const std::uint32_t routers = l.counts[kPerGroup], groups = l.counts[kGroups];
   const auto all = static_cast<std::uint32_t>(sending.size());
@@ -162,8 +170,9 @@ double cut(const Layout& l, const std::vector<bool>& sending) {
   return sum + std::abs(l.devices / 2 - inside * l.counts[kPerRouter]) * l.device_rate;
 }
 
-// Three families: groups one after another (the one in the middle split from either end), every group split in
-// half, every device at its ports. We know of no closed form of the exact worst cut; this bounds it from above.
+// Three families: groups one after another (the one in the middle split from either end), every
+// group split in half, every device at its ports. We know of no closed form of the exact worst cut;
+// this bounds it from above.
 double bisection(const Layout& l) {
   const std::uint32_t routers = l.counts[kPerGroup], all = l.counts[kGroups] * routers;
   const std::uint32_t whole = all / 2 / routers, rest = all / 2 % routers;

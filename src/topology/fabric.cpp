@@ -42,7 +42,7 @@ void keep_living(std::vector<Path>& paths) {
   for (Path& p : paths) p.share /= sum;
 }
 
-/// Picks by hash. Flows of a dead path spread over the living; flows of living ones stay where they are.
+/// Picks by hash. Flows of a dead path spread over the living ones, whose flows stay.
 template <class MakePath>
 std::vector<Path> hashed_path(const Layout& layout, const std::vector<FabricLink>& links,
                               std::uint32_t choices, std::uint64_t hash, const MakePath& make) {
@@ -82,8 +82,8 @@ std::string Fabric::link_name(LinkId id) const {
 }
 
 std::optional<PlaneId> Fabric::find_plane(std::string_view name) const {
-  const auto found = std::find_if(planes_.begin(), planes_.end(),
-                                  [&](const Plane& p) { return p.name == name; });
+  const auto found =
+      std::find_if(planes_.begin(), planes_.end(), [&](const Plane& p) { return p.name == name; });
   if (found == planes_.end()) return std::nullopt;
   return static_cast<PlaneId>(found - planes_.begin());
 }
@@ -163,8 +163,8 @@ std::vector<Path> Fabric::to_switch(PlaneId plane, DeviceId device, std::uint64_
   if (!layout.shape->has_switches) {
     throw InternalError(fmt::format("plane '{}' has no switches", planes_[plane].name));
   }
-  std::vector<Path> paths = switch_hop(layout, links_, device, 0, layout.endpoint_latency,
-                                       mix(flow_hash ^ mix(device)));
+  std::vector<Path> paths =
+      switch_hop(layout, links_, device, 0, layout.endpoint_latency, mix(flow_hash ^ mix(device)));
   if (paths.empty()) {
     throw InputError("no-route",
                      fmt::format("faults leave no path on plane '{}' from device {} to its switch",

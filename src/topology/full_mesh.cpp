@@ -13,13 +13,16 @@ enum : std::uint32_t { kPackages, kDies };
 void lay(PlaneBuilder& b) {
   const std::uint32_t peers = b.packages - 1;
   b.layout.counts = {b.packages, b.dies};
-  b.add_tier("mesh", std::uint64_t{b.packages} * peers, peers ? b.package_rate() / peers : 0.0, b.port, {});
+  b.add_tier("mesh", std::uint64_t{b.packages} * peers, peers ? b.package_rate() / peers : 0.0,
+             b.port, {});
   if (b.dies == 1) return;
   b.add_die_tiers();
   b.layout.instance_vertices = b.packages * b.layout.sub_members;
 }
 
-std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) { return 1; }
+std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) {
+  return 1;
+}
 
 void walk(const Layout& l, std::uint32_t from, std::uint32_t to, std::uint32_t sub_plane,
           std::uint32_t, Walk& way) {
@@ -46,16 +49,20 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(a), at(peer < a ? peer : peer + 1)};
 }
 
-std::uint32_t no_switch(const Layout&, std::uint32_t) { return 0; }
-std::uint32_t no_switches(const Layout&) { return 0; }
+std::uint32_t no_switch(const Layout&, std::uint32_t) {
+  return 0;
+}
+std::uint32_t no_switches(const Layout&) {
+  return 0;
+}
 
 int diameter(const Layout& l) {
   if (l.devices < 2) return 0;
   return (l.counts[kPackages] > 1 ? 1 : 0) + (l.counts[kDies] > 1 ? 2 : 0);
 }
 
-// a of P packages on the sending side cut a (P - a) links; devices whose package is on the other side are cut
-// at their ports. The best a is searched: P is small.
+// a of P packages on the sending side cut a (P - a) links; devices whose package is on the other
+// side are cut at their ports. The best a is searched: P is small.
 double bisection(const Layout& l) {
   const double half = l.devices / 2, packages = l.counts[kPackages], dies = l.counts[kDies];
   const double link = l.counts[kPackages] > 1 ? position_rate(l, kMesh) : 0.0;

@@ -8,7 +8,7 @@
 namespace xpusim::topology {
 namespace {
 
-// A fabric beyond this is a slip of the pen (a full mesh of a cluster), and would not fit in memory.
+// Beyond this a fabric is a slip of the pen (a full mesh of a cluster) and does not fit in memory.
 constexpr std::uint64_t kMostLinks = 50'000'000;
 constexpr TierId kNoTier = 0xffff;
 
@@ -50,12 +50,13 @@ void PlaneBuilder::add_tier(std::string name, std::uint64_t units, double rate,
   const double each = bundle ? rate * left / per_position : rate / per_position;
   FabricLink link;
   link.plane = plane;
-  link.members = static_cast<std::uint32_t>(
-      std::max(1.0, std::ceil(each / part.bandwidth.value() - 1e-9)));
+  link.members =
+      static_cast<std::uint32_t>(std::max(1.0, std::ceil(each / part.bandwidth.value() - 1e-9)));
   link.latency = part.latency + (options.enters_switch ? spec.switch_latency : Seconds(0));
   link.energy = part.energy;
   link.tier = static_cast<TierId>(tiers.size());
-  const TierId id = count > 0 ? link.tier : kNoTier;  // a shape of one group: the level does not exist
+  const TierId id =
+      count > 0 ? link.tier : kNoTier;  // a shape of one group: the level does not exist
   layout.tiers.push_back({id, static_cast<LinkId>(links.size()),
                           static_cast<std::uint32_t>(per_instance), link.latency.value(), each});
   if (count == 0) return;

@@ -17,8 +17,8 @@ struct TierOptions {
 class PlaneBuilder {
  public:
   const PlaneSpec& spec;
-  const LinkSpec& port;    ///< device links
-  const LinkSpec& uplink;  ///< links between switches
+  const LinkSpec& port;        ///< device links
+  const LinkSpec& uplink;      ///< links between switches
   std::uint32_t packages = 0;  ///< per instance
   std::uint32_t instances = 1;
   std::uint32_t dies = 1;  ///< devices per package
@@ -36,9 +36,9 @@ class PlaneBuilder {
   [[nodiscard]] std::uint32_t devices() const { return packages * dies; }
   /// Injection of one package over all sub-planes, lost ones included, bytes per second.
   [[nodiscard]] double package_rate() const;
-  /// `units` positions per instance, each of `rate` bytes per second over all sub-planes and spines.
+  /// `units` positions per instance, each of `rate` bytes/s over all sub-planes and spines.
   void add_tier(std::string name, std::uint64_t units, double rate, const LinkSpec&, TierOptions);
-  /// The die's share of its package's ports, where the package itself is the router: no cable, no switch.
+  /// The die's share of its package's ports, where the package is the router: no cable, no switch.
   void add_die_tiers();
 };
 

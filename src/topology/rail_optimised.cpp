@@ -1,5 +1,6 @@
-// Rail-optimised leaves (NVIDIA DGX SuperPOD reference architecture, DGX H100, "compute fabric"): package i of a
-// node hangs from rail leaf i % rails of its pod, so that equal positions of a pod's nodes are one leaf apart.
+// Rail-optimised leaves (NVIDIA DGX SuperPOD reference architecture, DGX H100, "compute fabric"):
+// package i of a node hangs from rail leaf i % rails of its pod, so that equal positions of a pod's
+// nodes are one leaf apart.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -22,22 +23,23 @@ using Routing = two_level::Routing<ByRail>;
 /// Packages of one pod: the nodes whose packages fill one set of rail leaves; 0 = refused.
 std::uint32_t pod_packages(PlaneBuilder& b) {
   const PlaneSpec& s = b.spec;
-  if (!b.positive(s.devices_per_leaf, "devices_per_leaf") || !b.positive(s.rails, "rails")) return 0;
+  if (!b.positive(s.devices_per_leaf, "devices_per_leaf") || !b.positive(s.rails, "rails"))
+    return 0;
   const auto rails = static_cast<std::uint32_t>(s.rails);
   if (b.packages_per_node % rails != 0) {
-    b.refuse("shape-rails",
-             fmt::format("{} rails do not divide the {} packages of a node", rails,
-                         b.packages_per_node),
-             "use a number of rails that divides the packages of a node");
+    b.refuse(
+        "shape-rails",
+        fmt::format("{} rails do not divide the {} packages of a node", rails, b.packages_per_node),
+        "use a number of rails that divides the packages of a node");
     return 0;
   }
   const std::uint32_t pod = static_cast<std::uint32_t>(s.devices_per_leaf) * rails;
   if (pod % b.packages_per_node != 0) {
-    b.refuse("shape-leaf",
-             fmt::format("{} packages per leaf on {} rails do not fill whole nodes of {}",
-                         s.devices_per_leaf, rails, b.packages_per_node),
-             fmt::format("use a multiple of {} for 'devices_per_leaf'",
-                         b.packages_per_node / rails));
+    b.refuse(
+        "shape-leaf",
+        fmt::format("{} packages per leaf on {} rails do not fill whole nodes of {}",
+                    s.devices_per_leaf, rails, b.packages_per_node),
+        fmt::format("use a multiple of {} for 'devices_per_leaf'", b.packages_per_node / rails));
     return 0;
   }
   if (b.packages % b.packages_per_node != 0) {
@@ -71,17 +73,18 @@ void lay(PlaneBuilder& b) {
 
 }  // namespace
 
-constinit const Shape kRailOptimised{PlaneShape::rail_optimised,
-                                     "rail_optimised",
-                                     "two levels: equal positions of a pod's nodes share a rail leaf",
-                                     true,
-                                     lay,
-                                     Routing::variants,
-                                     Routing::walk,
-                                     Routing::ends,
-                                     Routing::first_switch,
-                                     two_level::first_switches,
-                                     two_level::diameter,
-                                     two_level::bisection};
+constinit const Shape kRailOptimised{
+    PlaneShape::rail_optimised,
+    "rail_optimised",
+    "two levels: equal positions of a pod's nodes share a rail leaf",
+    true,
+    lay,
+    Routing::variants,
+    Routing::walk,
+    Routing::ends,
+    Routing::first_switch,
+    two_level::first_switches,
+    two_level::diameter,
+    two_level::bisection};
 
 }  // namespace xpusim::topology

@@ -1,4 +1,4 @@
-// Every shape, in one explicit table: self-registering globals would be dropped from a static library.
+// Every shape, in one explicit table: a static library would drop self-registering globals.
 #include <array>
 
 #include "topology/shape.hpp"
@@ -26,6 +26,8 @@ std::vector<PlaneShapeInfo> plane_shapes() {
   return all;
 }
 
-std::string_view to_string(PlaneShape shape) { return topology::shape_of(shape).name; }
+std::string_view to_string(PlaneShape shape) {
+  return topology::shape_of(shape).name;
+}
 
 }  // namespace xpusim

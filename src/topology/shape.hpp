@@ -34,7 +34,7 @@ struct Shape {
   PlaneShape shape;
   std::string_view name;  ///< as configurations write it
   std::string_view description;
-  bool has_switches;  ///< then the first tier is device-up, the last device-down, one position per device
+  bool has_switches;  ///< then the first tier is device-up and the last device-down
   /// Adds the tiers, or refuses numbers that do not fit.
   void (*lay)(PlaneBuilder&);
   std::uint32_t (*variants)(const Layout&, std::uint32_t from, std::uint32_t to);

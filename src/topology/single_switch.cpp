@@ -1,4 +1,4 @@
-// One level of switches: every sub-plane is one switch that reaches every device (NVSwitch in a node or rack).
+// One level: every sub-plane is one switch that reaches every device (NVSwitch in a node or rack).
 #include "topology/plane_builder.hpp"
 
 namespace xpusim::topology {
@@ -13,7 +13,9 @@ void lay(PlaneBuilder& b) {
   b.layout.instance_vertices = b.layout.sub_members;
 }
 
-std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) { return 1; }
+std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) {
+  return 1;
+}
 
 void walk(const Layout& l, std::uint32_t from, std::uint32_t to, std::uint32_t sub_plane,
           std::uint32_t, Walk& way) {
@@ -27,26 +29,35 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return tier == kUp ? Fabric::LinkEnds{device, at} : Fabric::LinkEnds{at, device};
 }
 
-std::uint32_t first_switch(const Layout&, std::uint32_t) { return 0; }
-std::uint32_t first_switches(const Layout&) { return 1; }
-int diameter(const Layout& l) { return l.devices > 1 ? 2 : 0; }
+std::uint32_t first_switch(const Layout&, std::uint32_t) {
+  return 0;
+}
+std::uint32_t first_switches(const Layout&) {
+  return 1;
+}
+int diameter(const Layout& l) {
+  return l.devices > 1 ? 2 : 0;
+}
 
 // Half of the devices send, each at its full rate; the switch itself does not block.
-double bisection(const Layout& l) { return (l.devices / 2) * l.device_rate; }
+double bisection(const Layout& l) {
+  return (l.devices / 2) * l.device_rate;
+}
 
 }  // namespace
 
-constinit const Shape kSingleSwitch{PlaneShape::single_switch,
-                                    "switch",
-                                    "one level: every device reaches every other through one switch",
-                                    true,
-                                    lay,
-                                    variants,
-                                    walk,
-                                    ends,
-                                    first_switch,
-                                    first_switches,
-                                    diameter,
-                                    bisection};
+constinit const Shape kSingleSwitch{
+    PlaneShape::single_switch,
+    "switch",
+    "one level: every device reaches every other through one switch",
+    true,
+    lay,
+    variants,
+    walk,
+    ends,
+    first_switch,
+    first_switches,
+    diameter,
+    bisection};
 
 }  // namespace xpusim::topology

@@ -1,5 +1,6 @@
-// A torus of packages, each with its router on chip (TPU inter-chip interconnect). Routes are minimal and
-// dimension-ordered; where both ways round an axis are equally short, each is one variant.
+// A torus of packages, each with its router on chip (TPU inter-chip interconnect). Routes are
+// minimal and dimension-ordered; where both ways round an axis are equally short, each is one
+// variant.
 #include <algorithm>
 #include <bit>
 #include <functional>
@@ -13,11 +14,13 @@
 namespace xpusim::topology {
 namespace {
 
-// Layout::counts: dies, axes, then the size of every axis. Tier i is axis i; the dies' tiers follow.
+// Layout::counts: dies, axes, the size of every axis. Tier i is axis i; the dies' tiers follow.
 enum : std::uint32_t { kDies, kAxes, kFirstSize };
 
 // An axis of two has one neighbour: both ports lead there and make one bundle.
-constexpr std::uint32_t directions(std::uint32_t size) { return size > 2 ? 2 : size == 2 ? 1 : 0; }
+constexpr std::uint32_t directions(std::uint32_t size) {
+  return size > 2 ? 2 : size == 2 ? 1 : 0;
+}
 
 void lay(PlaneBuilder& b) {
   const std::vector<int>& sizes = b.spec.dimensions;
@@ -35,8 +38,8 @@ void lay(PlaneBuilder& b) {
     return;
   }
   b.layout.counts = {b.dies, static_cast<std::uint32_t>(sizes.size())};
-  const auto ports = 2.0 * static_cast<double>(
-                               std::count_if(sizes.begin(), sizes.end(), [](int n) { return n > 1; }));
+  const auto ports = 2.0 * static_cast<double>(std::count_if(sizes.begin(), sizes.end(),
+                                                             [](int n) { return n > 1; }));
   for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
     const auto size = static_cast<std::uint32_t>(sizes[axis]);
     const double rate = size > 1 ? b.package_rate() / ports * (size == 2 ? 2 : 1) : 0.0;
@@ -49,7 +52,9 @@ void lay(PlaneBuilder& b) {
   b.layout.instance_vertices = b.packages * b.layout.sub_members;
 }
 
-bool tie(std::uint32_t size, std::uint32_t distance) { return size > 2 && 2 * distance == size; }
+bool tie(std::uint32_t size, std::uint32_t distance) {
+  return size > 2 && 2 * distance == size;
+}
 
 std::uint32_t variants(const Layout& l, std::uint32_t from, std::uint32_t to) {
   std::uint32_t a = from / l.counts[kDies], b = to / l.counts[kDies], ways = 1;
@@ -115,8 +120,12 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(package), at(package - x * stride + y * stride)};
 }
 
-std::uint32_t no_switch(const Layout&, std::uint32_t) { return 0; }
-std::uint32_t no_switches(const Layout&) { return 0; }
+std::uint32_t no_switch(const Layout&, std::uint32_t) {
+  return 0;
+}
+std::uint32_t no_switches(const Layout&) {
+  return 0;
+}
 
 int diameter(const Layout& l) {
   if (l.devices < 2) return 0;
@@ -127,9 +136,9 @@ int diameter(const Layout& l) {
   return static_cast<int>(hops);
 }
 
-// Links that the worst balanced cut of packages severs (J. A. Aroca, A. Fernandez Anta, "Bisection (Band)Width of
-// Product Networks with Application to Data Centers", IEEE TPDS 25(3), 2014): with axes k1 >= ... >= kd, twice the
-// sum of C_i = k_(i+1) ... k_d up to the first even axis.
+// Links that the worst balanced cut of packages severs (J. A. Aroca, A. Fernandez Anta, "Bisection
+// (Band)Width of Product Networks with Application to Data Centers", IEEE TPDS 25(3), 2014): with
+// axes k1 >= ... >= kd, twice the sum of C_i = k_(i+1) ... k_d up to the first even axis.
 double severed_links(const Layout& l) {
   std::vector<std::uint32_t> sizes(l.counts.begin() + kFirstSize, l.counts.end());
   std::sort(sizes.begin(), sizes.end(), std::greater<>());
@@ -158,7 +167,7 @@ double bisection(const Layout& l) {
   const double at_ports = half * l.device_rate;  // every package on the other side
   if (packages < 2) return at_ports;
   const double link = package_rate / package_ports;
-  // With dies, half of the packages may be less than half of the devices: the rest is cut at their ports.
+  // With dies, half of the packages may hold less than half of the devices: the rest is cut at ports.
   const double odd = half - static_cast<double>(packages / 2) * l.counts[kDies];
   return std::min(at_ports, severed_links(l) * link + odd * l.device_rate);
 }

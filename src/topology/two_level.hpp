@@ -1,4 +1,4 @@
-// Leaves and spines: what clos and rail_optimised share. They differ in which leaf a device hangs from.
+// Leaves and spines, shared by clos and rail_optimised: they differ in a device's leaf.
 #pragma once
 
 #include <algorithm>
@@ -49,10 +49,9 @@ struct Routing {
     const std::uint32_t sub_plane = place % l.sub_members, unit = place / l.sub_members;
     const std::uint32_t leaf =
         l.devices + member(l, between ? unit : LeafOf::leaf(l, unit), sub_plane);
-    const std::uint32_t other =
-        between ? l.devices + l.counts[kLeaves] * l.sub_members +
-                      sub_plane * l.spine_members + spine
-                : unit;
+    const std::uint32_t other = between ? l.devices + l.counts[kLeaves] * l.sub_members +
+                                              sub_plane * l.spine_members + spine
+                                        : unit;
     const bool from_leaf = tier == kLeafUp || tier == kDeviceDown;
     return from_leaf ? Fabric::LinkEnds{leaf, other} : Fabric::LinkEnds{other, leaf};
   }
@@ -62,15 +61,18 @@ struct Routing {
   }
 };
 
-inline std::uint32_t first_switches(const Layout& l) { return l.counts[kLeaves]; }
+inline std::uint32_t first_switches(const Layout& l) {
+  return l.counts[kLeaves];
+}
 
 inline int diameter(const Layout& l) {
   return l.devices < 2 ? 0 : l.counts[kLeaves] < 2 ? 2 : 4;
 }
 
-/// A leaf with x of its p devices on the sending side, the spines on the other, is cut either at those x
-/// devices (x R) or at its uplinks and the other devices (U + (p - x) R), whichever is less. That is concave
-/// in x, so the worst balanced cut fills leaves one after another: whole leaves, and one that is split.
+/// A leaf with x of its p devices on the sending side, the spines on the other, is cut either at
+/// those x devices (x R) or at its uplinks and the other devices (U + (p - x) R), whichever is
+/// less. That is concave in x, so the worst balanced cut fills leaves one after another: whole
+/// leaves, and one that is split.
 inline double cut_with_spines_opposite(const Layout& l, std::uint32_t sending) {
   const double rate = l.device_rate;
   const double up = position_rate(l, kLeafUp, l.spine_members);

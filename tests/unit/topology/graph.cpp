@@ -78,7 +78,9 @@ PlaneSpec clos_plane(int devices_per_leaf, double oversubscription) {
   return spec;
 }
 
-PlaneSpec mesh_plane(double links) { return plane(PlaneShape::full_mesh, links); }
+PlaneSpec mesh_plane(double links) {
+  return plane(PlaneShape::full_mesh, links);
+}
 
 PlaneSpec torus_plane(std::vector<int> dimensions) {
   PlaneSpec spec = plane(PlaneShape::torus, 2.0 * static_cast<double>(dimensions.size()));
@@ -168,14 +170,17 @@ int brute_force_diameter(const Fabric& fabric, PlaneId plane_id) {
   int longest = 0;
   for (DeviceId d = 0; d < fabric.devices(); ++d) {
     const std::vector<int> distance = distances_from(fabric, plane_id, d);
-    longest = std::max(longest, *std::max_element(distance.begin(),
-                                                  distance.begin() + fabric.devices()));
+    longest =
+        std::max(longest, *std::max_element(distance.begin(), distance.begin() + fabric.devices()));
   }
   return longest;
 }
 
 double brute_force_bisection(const Fabric& fabric) {
-  struct Edge { std::uint64_t from, to; double capacity; };
+  struct Edge {
+    std::uint64_t from, to;
+    double capacity;
+  };
   std::vector<Edge> edges;
   for (LinkId l = 0; l < fabric.links().size(); ++l) {
     if (fabric.links()[l].plane != 0) continue;

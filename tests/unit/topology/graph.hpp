@@ -9,7 +9,7 @@
 
 namespace xpusim::testing {
 
-/// Link parts "fast" (10 GB/s, 100 ns), "slow" (4 GB/s, 300 ns, 80 %) and "ub" (28 GB/s, CloudMatrix).
+/// Link parts "fast" (10 GB/s, 100 ns), "slow" (4 GB/s, 300 ns, 80 %), "ub" (28 GB/s, 100 ns, 90 %).
 [[nodiscard]] LinkParts parts();
 [[nodiscard]] ChipSpec chip(int dies = 1);
 [[nodiscard]] SystemSpec system(int nodes, int chips_per_node, std::vector<PlaneSpec> planes);
@@ -21,7 +21,8 @@ namespace xpusim::testing {
 [[nodiscard]] PlaneSpec torus_plane(std::vector<int> dimensions);
 [[nodiscard]] PlaneSpec dragonfly_plane(int per_router, int routers, double global_links);
 [[nodiscard]] PlaneSpec rail_plane(int devices_per_leaf, int rails, double oversubscription);
-/// CloudMatrix384: 48 nodes of 8 packages, 7 sub-planes of 2 x 28 GB/s per package, 16 second-level switches each.
+/// CloudMatrix384: 48 nodes of 8 packages, 7 sub-planes of 2 x 28 GB/s per package, 16 second-level
+/// switches each.
 [[nodiscard]] PlaneSpec cloudmatrix_plane();
 
 struct NamedSystem {
@@ -29,7 +30,7 @@ struct NamedSystem {
   SystemSpec system;
   int dies = 1;
 };
-/// Every shape: healthy, hashed, with a fault, with a lost sub-plane, with two dies, in two instances.
+/// Every shape: healthy, hashed, faulty, with a lost sub-plane, with two dies, in two instances.
 [[nodiscard]] std::vector<NamedSystem> zoo();
 
 /// Links between two vertices on the shortest way; breadth first over one plane's links.

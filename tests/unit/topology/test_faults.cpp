@@ -71,8 +71,7 @@ TEST_CASE("members of a position add up to its bundle", "[topology][property]") 
     for (std::size_t t = 0; t < a.tiers().size(); ++t) {
       CHECK_THAT(b.tiers()[t].capacity.value(), WithinRel(a.tiers()[t].capacity.value(), 1e-9));
     }
-    CHECK_THAT(b.bisection_bandwidth(0).value(),
-               WithinRel(a.bisection_bandwidth(0).value(), 1e-9));
+    CHECK_THAT(b.bisection_bandwidth(0).value(), WithinRel(a.bisection_bandwidth(0).value(), 1e-9));
   }
 }
 
@@ -154,11 +153,13 @@ TEST_CASE("faults that leave no path are told, with the devices", "[topology][re
   plane.faults = {{"device-up", 2, 0.0}, {"device-down", 4, 0.0}};
   const Fabric fabric = build(system(1, 6, {plane}));
   CHECK_THROWS_AS(fabric.route(0, 2, 3), InputError);
-  CHECK_THROWS_WITH(fabric.route(0, 2, 3), Catch::Contains(
-      "faults leave no path on plane 'net' from device 2 to 3"));
-  CHECK_THROWS_WITH(fabric.to_switch(0, 2), Catch::Contains(
-      "faults leave no path on plane 'net' from device 2 to its switch"));
-  CHECK_THROWS_WITH(fabric.from_switch(0, 4), Catch::Contains(
-      "faults leave no path on plane 'net' from its switch to device 4"));
+  CHECK_THROWS_WITH(fabric.route(0, 2, 3),
+                    Catch::Contains("faults leave no path on plane 'net' from device 2 to 3"));
+  CHECK_THROWS_WITH(
+      fabric.to_switch(0, 2),
+      Catch::Contains("faults leave no path on plane 'net' from device 2 to its switch"));
+  CHECK_THROWS_WITH(
+      fabric.from_switch(0, 4),
+      Catch::Contains("faults leave no path on plane 'net' from its switch to device 4"));
   CHECK(fabric.route(0, 3, 2).size() == 1);
 }

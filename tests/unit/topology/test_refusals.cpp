@@ -23,9 +23,10 @@ TEST_CASE("dimensions must span the domain", "[topology][refusal]") {
         "write dimensions whose product is 12");
   CHECK(refusal(system(1, 12, {torus_plane({})})) ==
         "shape-number: plane 'net': 'links_per_device' is 0 | write a number above 0");
-  CHECK(refusal(system(1, 12, {changed(torus_plane({}), [](auto& p) { p.links_per_device = 4; })})) ==
-        "shape-dimensions: plane 'net': dimensions [] span 0 packages, the domain has 12 | "
-        "write dimensions whose product is 12");
+  CHECK(
+      refusal(system(1, 12, {changed(torus_plane({}), [](auto& p) { p.links_per_device = 4; })})) ==
+      "shape-dimensions: plane 'net': dimensions [] span 0 packages, the domain has 12 | "
+      "write dimensions whose product is 12");
   CHECK(refusal(system(1, 12, {torus_plane({12, 0})})) ==
         "shape-number: plane 'net': 'dimensions' is 0 | write a number of at least 1");
 }
@@ -83,7 +84,8 @@ TEST_CASE("a domain divides the packages of the system", "[topology][refusal]") 
 }
 
 TEST_CASE("some sub-plane must be left", "[topology][refusal]") {
-  CHECK(refusal(system(1, 4, {changed(switch_plane(2, 4), [](auto& p) { p.lost_sub_planes = 4; })})) ==
+  CHECK(refusal(
+            system(1, 4, {changed(switch_plane(2, 4), [](auto& p) { p.lost_sub_planes = 4; })})) ==
         "lost-sub-planes: plane 'net': 4 of 4 sub-planes are lost | lose 0 to 3");
   CHECK(refusal(system(1, 4, {switch_plane(2, 0)})) ==
         "shape-number: plane 'net': 'sub_planes' is 0 | write a number of at least 1");
@@ -105,21 +107,24 @@ TEST_CASE("faults name links that exist, once, and what is left of them", "[topo
         "fault-twice: plane 'net': two faults name link 7 of tier 'device-up' | keep one of them");
 }
 
-TEST_CASE("dragonfly groups divide the domain and have the links they need", "[topology][refusal]") {
+TEST_CASE("dragonfly groups divide the domain and have the links they need",
+          "[topology][refusal]") {
   CHECK(refusal(system(3, 4, {dragonfly_plane(2, 4, 1)})) ==
         "shape-group: plane 'net': groups of 8 packages do not divide a domain of 12 | choose "
         "'devices_per_router' times 'routers_per_group' so that it divides the domain");
   CHECK(refusal(system(3, 4, {dragonfly_plane(2, 2, 0)})) ==
         "shape-number: plane 'net': 3 groups and no global links | "
         "write a 'global_links_per_router' above 0");
-  CHECK(refusal(system(3, 4, {changed(dragonfly_plane(2, 2, 1),
-                                      [](auto& p) { p.local_links_per_pair = 0; })})) ==
+  CHECK(refusal(system(
+            3, 4,
+            {changed(dragonfly_plane(2, 2, 1), [](auto& p) { p.local_links_per_pair = 0; })})) ==
         "shape-number: plane 'net': groups of several routers and no local links | "
         "write a 'local_links_per_pair' above 0");
 }
 
 TEST_CASE("reduction in switches needs switches", "[topology][refusal]") {
-  CHECK(refusal(system(1, 4, {changed(mesh_plane(3), [](auto& p) { p.in_switch_reduction = true; })})) ==
+  CHECK(refusal(system(1, 4,
+                       {changed(mesh_plane(3), [](auto& p) { p.in_switch_reduction = true; })})) ==
         "in-switch-reduction: plane 'net': a full_mesh has no switches to reduce in | "
         "set 'in_switch_reduction' to false");
 }
@@ -127,7 +132,8 @@ TEST_CASE("reduction in switches needs switches", "[topology][refusal]") {
 TEST_CASE("planes have names of their own", "[topology][refusal]") {
   CHECK(refusal(system(1, 4, {switch_plane(2), switch_plane(2)})) ==
         "duplicate-plane: plane 'net': the name is taken | give every plane a name of its own");
-  CHECK(refusal(system(1, 4, {changed(switch_plane(2), [](auto& p) { p.name = "die-to-die"; })}), 2) ==
+  CHECK(refusal(system(1, 4, {changed(switch_plane(2), [](auto& p) { p.name = "die-to-die"; })}),
+                2) ==
         "duplicate-plane: plane 'die-to-die': the name is kept for the links between the dies of a "
         "package | give the plane another name");
 }

@@ -74,7 +74,7 @@ TEST_CASE("a path's latency is its hops' and the endpoint's, the same both ways"
         there += path.share * path.latency.value();
       }
       for (const Path& path : fabric.route(0, to, from)) back += path.share * path.latency.value();
-      // Minimal dragonfly routes differ in length between channels; a hash may pick another one back.
+      // Minimal dragonfly routes differ in length between channels: a hash may pick another back.
       const bool free_choice = fabric.planes()[0].shape == PlaneShape::dragonfly;
       if (!free_choice && std::abs(there - back) > 1e-15) FAIL_CHECK(from << " and " << to);
     });
@@ -94,7 +94,8 @@ TEST_CASE("routes are as short as the graph allows, and none exceeds the diamete
         if (from == to || fabric.instance_of(0, from) != fabric.instance_of(0, to)) continue;
         for (const Path& path : fabric.route(0, from, to)) {
           const int hops = static_cast<int>(path.links.size());
-          if (hops > fabric.diameter(0) || hops < distance[to] || (shortest && hops > distance[to])) {
+          if (hops > fabric.diameter(0) || hops < distance[to] ||
+              (shortest && hops > distance[to])) {
             FAIL_CHECK(from << " to " << to << " takes " << hops);
           }
         }
@@ -188,7 +189,7 @@ TEST_CASE("all-to-all on an axis of k loads each link with n k / 8, odd axes n (
           "[topology][closed-form]") {
   const Fabric fabric = build(system(1, 60, {torus_plane({4, 5, 3})}));
   const std::vector<double> load = all_to_all_load(fabric, 0);
-  // Mean distance round a ring of k: k / 4 (even), (k^2 - 1) / (4 k) (odd); n senders to n, over 2 n links.
+  // Mean distance round a ring of k: k / 4 (even), (k^2 - 1) / (4 k) (odd); n * n pairs, 2 n links.
   const double expected[] = {60 * 4 / 8.0, 60 * (25 - 1) / (8.0 * 5), 60 * (9 - 1) / (8.0 * 3)};
   for (LinkId l = 0; l < load.size(); ++l) {
     CHECK_THAT(load[l], WithinRel(expected[fabric.links()[l].tier], 1e-12));

@@ -32,7 +32,14 @@ TEST_CASE("2048 nodes of 8 take 4 links per device and 2 per leaf", "[topology]"
   CHECK(fabric.links().size() == 4 * 16384 + 2 * 512);
 }
 
-// The budgets are 50 ms and 5 M routes/s on an idle machine; the test allows a loaded one (or a sanitizer) 20 times that.
+// The budgets are 50 ms and 5 M routes/s on an idle machine. A loaded one may take 20 times that,
+// one without optimisation (debug, sanitizers) 1000 times.
+#ifdef __OPTIMIZE__
+constexpr double kSlack = 20;
+#else
+constexpr double kSlack = 1000;
+#endif
+
 TEST_CASE("2048 nodes of 8 are built and routed within budget", "[topology][speed]") {
   const SystemSpec spec = large_cluster();
   double best = 1e9;
@@ -41,7 +48,7 @@ TEST_CASE("2048 nodes of 8 are built and routed within budget", "[topology][spee
     const Fabric fabric = build(spec);
     best = std::min(best, seconds_since(start));
   }
-  CHECK(best < 20 * 0.050);
+  CHECK(best < kSlack * 0.050);
   const Fabric fabric = build(spec);
   const auto start = Clock::now();
   std::size_t hops = 0;
@@ -52,5 +59,5 @@ TEST_CASE("2048 nodes of 8 are built and routed within budget", "[topology][spee
     hops += fabric.route(1, x >> 18, (x >> 4) & 16383u).front().links.size();
   }
   CHECK(hops > kRoutes);
-  CHECK(kRoutes / seconds_since(start) > 5e6 / 20);
+  CHECK(kRoutes / seconds_since(start) > 5e6 / kSlack);
 }

@@ -29,9 +29,24 @@ std::vector<NamedSystem> small_systems() {
     all.push_back({"rails", system(4, 2, {rail_plane(2, 2, o)})});
     all.push_back({"rails, one pod", system(3, 2, {rail_plane(3, 2, o)})});
   }
-  for (const auto& dimensions : std::vector<std::vector<int>>{
-           {1}, {2}, {3}, {4}, {5}, {7}, {2, 2}, {3, 2}, {4, 2}, {3, 3}, {4, 3}, {5, 3}, {4, 4},
-           {2, 2, 2}, {3, 2, 2}, {3, 3, 2}, {1, 5}, {6, 3}}) {
+  for (const auto& dimensions : std::vector<std::vector<int>>{{1},
+                                                              {2},
+                                                              {3},
+                                                              {4},
+                                                              {5},
+                                                              {7},
+                                                              {2, 2},
+                                                              {3, 2},
+                                                              {4, 2},
+                                                              {3, 3},
+                                                              {4, 3},
+                                                              {5, 3},
+                                                              {4, 4},
+                                                              {2, 2, 2},
+                                                              {3, 2, 2},
+                                                              {3, 3, 2},
+                                                              {1, 5},
+                                                              {6, 3}}) {
     int n = 1;
     for (const int k : dimensions) n *= k;
     all.push_back({"torus", system(1, n, {torus_plane(dimensions)})});
@@ -41,7 +56,8 @@ std::vector<NamedSystem> small_systems() {
 
 }  // namespace
 
-TEST_CASE("the diameter is the longest shortest path that a search finds", "[topology][closed-form]") {
+TEST_CASE("the diameter is the longest shortest path that a search finds",
+          "[topology][closed-form]") {
   for (const NamedSystem& one : small_systems()) {
     const Fabric fabric = build(one.system);
     INFO(one.name << " of " << fabric.devices());
@@ -70,12 +86,13 @@ TEST_CASE("a switch of n devices with rate R bisects at floor(n/2) R", "[topolog
   }
 }
 
-TEST_CASE("a clos crosses its leaf only within a leaf, and leaf, spine, leaf beyond", "[topology]") {
+TEST_CASE("a clos crosses its leaf only within a leaf, and leaf, spine, leaf beyond",
+          "[topology]") {
   const Fabric fabric = build(system(4, 3, {clos_plane(3, 2.0)}));
   const auto near = fabric.route(0, 0, 2), far = fabric.route(0, 0, 3);
   REQUIRE(near.front().links.size() == 2);
   REQUIRE(far.front().links.size() == 4);
-  // endpoint 1000; fast hops 100, slow hops 300; 200 per switch entered: 1 within the leaf, 3 beyond
+  // endpoint 1000; fast hops 100, slow hops 300; 200 per switch entered: 1 in the leaf, 3 beyond
   CHECK_THAT(near.front().latency.value(), WithinRel((1000 + 2 * 100 + 200) * 1e-9, 1e-9));
   CHECK_THAT(far.front().latency.value(),
              WithinRel((1000 + 2 * 100 + 2 * 300 + 3 * 200) * 1e-9, 1e-9));
@@ -83,8 +100,10 @@ TEST_CASE("a clos crosses its leaf only within a leaf, and leaf, spine, leaf bey
   CHECK(fabric.link_name(far.front().links[2]) == "net/leaf-down/1");
 }
 
-TEST_CASE("leaf up capacity is devices per leaf * links * rate / oversubscription, at the uplink's efficiency",
-          "[topology][closed-form]") {
+TEST_CASE(
+    "leaf up capacity is devices per leaf * links * rate / oversubscription, at the uplink's "
+    "efficiency",
+    "[topology][closed-form]") {
   for (const double o : {1.0, 2.0, 3.5}) {
     const Fabric fabric = build(system(4, 3, {clos_plane(3, o)}));
     const Tier& up = tier(fabric, "leaf-up");
@@ -232,7 +251,9 @@ TEST_CASE("rails: equal positions of a pod's nodes are one leaf apart, others go
           "[topology]") {
   // 6 packages per leaf on 2 rails: pods of 3 nodes of 4
   const Fabric fabric = build(system(6, 4, {rail_plane(6, 2, 1.0)}));
-  const auto hops = [&](DeviceId a, DeviceId b) { return fabric.route(0, a, b).front().links.size(); };
+  const auto hops = [&](DeviceId a, DeviceId b) {
+    return fabric.route(0, a, b).front().links.size();
+  };
   CHECK(hops(0, 4) == 2);   // position 0 of the next node
   CHECK(hops(0, 2) == 2);   // position 2 is on rail 0 too
   CHECK(hops(0, 1) == 4);   // another rail

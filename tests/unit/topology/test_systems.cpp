@@ -7,9 +7,12 @@ using namespace xpusim;
 using namespace xpusim::testing;
 using Catch::Matchers::WithinRel;
 
-TEST_CASE("CloudMatrix384: 384 x 392 GB/s injected, 3,136 GB/s from a node, 1:1, 3 switches between nodes",
-          "[topology][closed-form]") {
-  // arXiv 2506.12708v2: 7 sub-planes, 392 GB/s per package, node uplink 7 * 448 GB/s; both directions alike.
+TEST_CASE(
+    "CloudMatrix384: 384 x 392 GB/s injected, 3,136 GB/s from a node, 1:1, 3 switches between "
+    "nodes",
+    "[topology][closed-form]") {
+  // arXiv 2506.12708v2: 7 sub-planes, 392 GB/s per package, node uplink 7 * 448 GB/s; both
+  // directions alike.
   const Fabric fabric = build(system(48, 8, {cloudmatrix_plane()}));
   const Plane& ub = fabric.planes()[0];
   CHECK(fabric.devices() == 384);
