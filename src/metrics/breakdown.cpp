@@ -69,8 +69,12 @@ void BreakdownListener::add(RankId rank, Cause cause, Interval interval) {
   if (interval.end > interval.begin) insert(timeline_[rank][cause], interval);
 }
 
-// Events come in order of their end, so nearly always the new interval touches only the last ones.
+// Events come in order of their end, so nearly always the new interval stands after the last one.
 void BreakdownListener::insert(Intervals& list, Interval added) {
+  if (list.empty() || list.back().end < added.begin) {
+    list.push_back(added);
+    return;
+  }
   const auto after = std::upper_bound(list.begin(), list.end(), added.end,
                                       [](double t, const Interval& i) { return t < i.begin; });
   auto first = after;

@@ -78,7 +78,8 @@ TEST_CASE("bytes of a tier are those of all ranks, also where links stand for ot
   const TierLoad tier{fabric.links()[0].tier, 4e9};
   listener.on_traffic({Purpose::dp, Seconds(0), Seconds(1), {&load, 1}, {&tier, 1}});
   listener.on_end(Seconds(1));
-  const TierResult& used = listener.result().tiers[fabric.links()[0].tier];
+  const LinksResult result = listener.result();
+  const TierResult& used = result.tiers[fabric.links()[0].tier];
   CHECK(used.bytes == 4e9);
   CHECK_THAT(used.mean_utilization, WithinRel(5e9 / 320e9, 1e-12));
   CHECK_THAT(used.peak_utilization, WithinRel(1.25e9 / 80e9, 1e-12));
@@ -90,8 +91,9 @@ TEST_CASE("the busiest link is never below the mean of its tier", "[metrics][lin
   const TierLoad tier{0, 100e9};
   listener.on_traffic({Purpose::dp, Seconds(0), Seconds(1), {}, {&tier, 1}});
   listener.on_end(Seconds(1));
-  for (const TierResult& t : listener.result().tiers) CHECK(t.peak_utilization >= t.mean_utilization);
-  CHECK_THAT(listener.result().tiers[0].mean_utilization, WithinRel(100e9 / 320e9, 1e-12));
+  const LinksResult result = listener.result();
+  for (const TierResult& t : result.tiers) CHECK(t.peak_utilization >= t.mean_utilization);
+  CHECK_THAT(result.tiers[0].mean_utilization, WithinRel(100e9 / 320e9, 1e-12));
 }
 
 TEST_CASE("bytes add up over events", "[metrics][links][property]") {
