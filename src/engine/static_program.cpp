@@ -178,6 +178,7 @@ class StaticProgram {
     event.task = id;
     event.op = task.op;
     event.label = task.label;
+    event.stream = task.stream;
     event.ready = ready_time_[id];
     event.start = begin;
     event.end = machine_.now();
