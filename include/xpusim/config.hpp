@@ -1,10 +1,13 @@
-// JSON files -> spec values, with positions: the catalogue of parts, `extends`, overrides, provenance.
+// JSON files -> spec values, with positions: the catalogue of parts, `extends`, overrides,
+// provenance.
 //
-// Every file is one object with "schema": 1, "kind", "name" (= the file's stem) and optionally "title",
-// "description", "extends", "sources", "alternatives", "claims"; the rest are the fields of the kind's spec struct
-// (docs/config-reference.md is generated from the same tables). Keys are the member names, except
+// Every file is one object with "schema": 1, "kind", "name" (= the file's stem) and optionally
+// "title", "description", "extends", "sources", "alternatives", "claims"; the rest are the fields
+// of the kind's spec struct (docs/config-reference.md is generated from the same tables). Keys are
+// the member names, except
 //   ScenarioSpec::kind is "workload" ("kind" is "scenario" there);
-//   words of enums are their C++ names, except "switch" (single_switch), "auto" (automatic), "1f1b" (one_f_one_b).
+//   words of enums are their C++ names, except "switch" (single_switch), "auto" (automatic), "1f1b"
+//   (one_f_one_b).
 // A dimensioned value is a string with a unit; CollectiveRunSpec::bytes is a list of such strings.
 #pragma once
 
@@ -32,7 +35,8 @@ enum class JsonType { null, boolean, number, string, array, object };
 
 struct JsonMember;
 
-/// One value of a document, with the place it came from (after `extends` and overrides, several sources mix).
+/// One value of a document, with the place it came from (after `extends` and overrides, several
+/// sources mix).
 struct JsonValue {
   JsonType type = JsonType::null;
   bool boolean = false;
@@ -53,38 +57,64 @@ struct JsonMember {
   JsonValue value;
 };
 
-/// Parses RFC 8259 JSON (UTF-8, a byte order mark is skipped, at most 64 levels). Duplicate keys and the first
-/// syntax error are added to `diagnostics`; nothing is returned when there is a syntax error.
-[[nodiscard]] std::optional<JsonValue> parse_json(const std::shared_ptr<const SourceText>&, Diagnostics&);
+/// Parses RFC 8259 JSON (UTF-8, a byte order mark is skipped, at most 64 levels). Duplicate keys
+/// and the first syntax error are added to `diagnostics`; nothing is returned when there is a
+/// syntax error.
+[[nodiscard]] std::optional<JsonValue> parse_json(const std::shared_ptr<const SourceText>&,
+                                                  Diagnostics&);
 /// Compact JSON, keys sorted, numbers as they were written: equal trees give equal bytes.
 [[nodiscard]] std::string canonical_json(const JsonValue&);
 
 // ---------------------------------------------------------------- kinds of files
 
 enum class PartKind { chip, link, system, model, software, scenario, table };
-inline constexpr std::array all_part_kinds{PartKind::chip,     PartKind::link,     PartKind::system, PartKind::model,
-                                           PartKind::software, PartKind::scenario, PartKind::table};
+inline constexpr std::array all_part_kinds{PartKind::chip,  PartKind::link,     PartKind::system,
+                                           PartKind::model, PartKind::software, PartKind::scenario,
+                                           PartKind::table};
 [[nodiscard]] std::string_view kind_word(PartKind);  ///< "chip"
 [[nodiscard]] std::optional<PartKind> parse_kind(std::string_view word);
 
 template <class Spec>
 struct KindOf;
-template <> struct KindOf<ChipSpec> { static constexpr PartKind value = PartKind::chip; };
-template <> struct KindOf<LinkSpec> { static constexpr PartKind value = PartKind::link; };
-template <> struct KindOf<SystemSpec> { static constexpr PartKind value = PartKind::system; };
-template <> struct KindOf<ModelSpec> { static constexpr PartKind value = PartKind::model; };
-template <> struct KindOf<SoftwareSpec> { static constexpr PartKind value = PartKind::software; };
-template <> struct KindOf<ScenarioSpec> { static constexpr PartKind value = PartKind::scenario; };
-template <> struct KindOf<TableSpec> { static constexpr PartKind value = PartKind::table; };
+template <>
+struct KindOf<ChipSpec> {
+  static constexpr PartKind value = PartKind::chip;
+};
+template <>
+struct KindOf<LinkSpec> {
+  static constexpr PartKind value = PartKind::link;
+};
+template <>
+struct KindOf<SystemSpec> {
+  static constexpr PartKind value = PartKind::system;
+};
+template <>
+struct KindOf<ModelSpec> {
+  static constexpr PartKind value = PartKind::model;
+};
+template <>
+struct KindOf<SoftwareSpec> {
+  static constexpr PartKind value = PartKind::software;
+};
+template <>
+struct KindOf<ScenarioSpec> {
+  static constexpr PartKind value = PartKind::scenario;
+};
+template <>
+struct KindOf<TableSpec> {
+  static constexpr PartKind value = PartKind::table;
+};
 
-/// One file after `extends` and overrides: the tree that was validated, for queries by JSON pointer.
+/// One file after `extends` and overrides: the tree that was validated, for queries by JSON
+/// pointer.
 struct Document {
   PartKind kind = PartKind::chip;
   std::string name;
   std::string file;
   JsonValue root;
-  /// The file itself, then what it extends, then what that extends. `name`, `title`, `description` and `claims`
-  /// are not inherited; everything else is merged, the child's keys win, arrays are replaced whole.
+  /// The file itself, then what it extends, then what that extends. `name`, `title`, `description`
+  /// and `claims` are not inherited; everything else is merged, the child's keys win, arrays are
+  /// replaced whole.
   std::vector<std::shared_ptr<const SourceText>> chain;
 };
 
@@ -104,22 +134,25 @@ struct FieldValue {
   SourceSpan span;
   bool is_default = false;
 };
-/// Reads "peak.bf16", "planes.0.link" or "planes.ub.link" (an item by its name); nothing when the path names no
-/// scalar field, or one that is neither given nor has a default.
+/// Reads "peak.bf16", "planes.0.link" or "planes.ub.link" (an item by its name); nothing when the
+/// path names no scalar field, or one that is neither given nor has a default.
 [[nodiscard]] std::optional<FieldValue> read_field(const Document&, std::string_view dotted_path);
 
-/// Numbers and dimensioned strings that no source covers; code missing-source, an error each (`check` exits 1).
-/// A source covers the subtree of its pointer. A value that a variant changes needs a source in the variant (or in
-/// a file that extends it): the parent's document does not vouch for it. Scenarios and tables need none.
+/// Numbers and dimensioned strings that no source covers; code missing-source, an error each
+/// (`check` exits 1). A source covers the subtree of its pointer. A value that a variant changes
+/// needs a source in the variant (or in a file that extends it): the parent's document does not
+/// vouch for it. Scenarios and tables need none.
 [[nodiscard]] Diagnostics missing_sources(const Document&);
 
-/// The document with the values of one of its alternatives ("semianalysis") in place; spans point to them.
-/// Throws InputError unknown-alternative (at `reference`) when the document has none of that name.
+/// The document with the values of one of its alternatives ("semianalysis") in place; spans point
+/// to them. Throws InputError unknown-alternative (at `reference`) when the document has none of
+/// that name.
 [[nodiscard]] Document apply_alternative(const Document&, std::string_view alternative,
                                          const SourceSpan& reference = {});
 [[nodiscard]] bool has_alternative(const Document&, std::string_view alternative);
 
-/// Validates against the field table of the spec and converts. Throws InputError with every finding of the document.
+/// Validates against the field table of the spec and converts. Throws InputError with every finding
+/// of the document.
 template <class Spec>
 [[nodiscard]] Spec decode(const Document&);
 extern template ChipSpec decode<ChipSpec>(const Document&);
@@ -140,11 +173,13 @@ struct CatalogueEntry {
 };
 
 struct CatalogueOptions {
-  /// Searched in order, recursively, for *.json; folders named "schema" are skipped. The first root wins a name.
+  /// Searched in order, recursively, for *.json; folders named "schema" are skipped. The first root
+  /// wins a name.
   std::vector<std::filesystem::path> roots;
-  /// Each "path.to.field=value". The value is JSON if it parses as such, else a string. Segments: key, array index, or
-  /// the name of an array item. "chip.NAME.", "system.NAME.", "model.NAME.", "software.NAME.", "link.NAME." address a
-  /// part (and everything that extends it is unaffected); any other path addresses the scenario.
+  /// Each "path.to.field=value". The value is JSON if it parses as such, else a string. Segments:
+  /// key, array index, or the name of an array item. "chip.NAME.", "system.NAME.", "model.NAME.",
+  /// "software.NAME.", "link.NAME." address a part (and everything that extends it is unaffected);
+  /// any other path addresses the scenario.
   std::vector<std::string> overrides;
 };
 
@@ -157,24 +192,28 @@ class Catalogue {
   Catalogue(Catalogue&&) noexcept;
   Catalogue& operator=(Catalogue&&) noexcept;
 
-  /// Adds a file from memory (tests, pipes); `file` is how messages call it, its stem must equal "name".
+  /// Adds a file from memory (tests, pipes); `file` is how messages call it, its stem must equal
+  /// "name".
   void add_text(std::string file, std::string text);
 
-  /// Parts of a kind in order of name. A file that does not parse is listed by its folder ("chips/") and stem.
+  /// Parts of a kind in order of name. A file that does not parse is listed by its folder
+  /// ("chips/") and stem.
   [[nodiscard]] std::vector<CatalogueEntry> list(PartKind) const;
   [[nodiscard]] bool contains(PartKind, std::string_view name) const;
 
-  /// The part, read on first use; the reference stays valid as long as the catalogue. Throws InputError:
-  /// unknown-<kind> at `reference` with the nearest name, or everything that is wrong in the file.
+  /// The part, read on first use; the reference stays valid as long as the catalogue. Throws
+  /// InputError: unknown-<kind> at `reference` with the nearest name, or everything that is wrong
+  /// in the file.
   template <class Spec>
   [[nodiscard]] const Spec& load(std::string_view name, const SourceSpan& reference = {});
-  [[nodiscard]] const Document& document(PartKind, std::string_view name, const SourceSpan& reference = {});
+  [[nodiscard]] const Document& document(PartKind, std::string_view name,
+                                         const SourceSpan& reference = {});
 
   /// Validates the part without keeping a typed value: what `check` runs on every entry.
   void validate(PartKind, std::string_view name);
 
-  /// A scenario by path (has a '/' or ends in ".json") or by name, with the overrides applied, its references
-  /// checked to exist. Throws InputError.
+  /// A scenario by path (has a '/' or ends in ".json") or by name, with the overrides applied, its
+  /// references checked to exist. Throws InputError.
   [[nodiscard]] std::pair<ScenarioSpec, Document> load_scenario(std::string_view path_or_name);
 
   /// Overrides of parts that nothing read so far: a warning each (code unused-override).
@@ -188,28 +227,31 @@ extern template const ChipSpec& Catalogue::load<ChipSpec>(std::string_view, cons
 extern template const LinkSpec& Catalogue::load<LinkSpec>(std::string_view, const SourceSpan&);
 extern template const SystemSpec& Catalogue::load<SystemSpec>(std::string_view, const SourceSpan&);
 extern template const ModelSpec& Catalogue::load<ModelSpec>(std::string_view, const SourceSpan&);
-extern template const SoftwareSpec& Catalogue::load<SoftwareSpec>(std::string_view, const SourceSpan&);
+extern template const SoftwareSpec& Catalogue::load<SoftwareSpec>(std::string_view,
+                                                                  const SourceSpan&);
 extern template const TableSpec& Catalogue::load<TableSpec>(std::string_view, const SourceSpan&);
-extern template const ScenarioSpec& Catalogue::load<ScenarioSpec>(std::string_view, const SourceSpan&);
+extern template const ScenarioSpec& Catalogue::load<ScenarioSpec>(std::string_view,
+                                                                  const SourceSpan&);
 
-/// What was really used, for the manifest: {"scenario": {...}, "chip": {"name": {...}}, ...} with every part that the
-/// scenario reaches, defaults filled in, without provenance. Canonical: equal inputs give equal bytes.
+/// What was really used, for the manifest: {"scenario": {...}, "chip": {"name": {...}}, ...} with
+/// every part that the scenario reaches, defaults filled in, without provenance. Canonical: equal
+/// inputs give equal bytes.
 [[nodiscard]] std::string resolved_json(Catalogue&, const Document& scenario);
 
 // ---------------------------------------------------------------- generated from the field tables
 
 /// One field as `describe` prints it.
 struct FieldDescription {
-  std::string path;         ///< "memory.bandwidth"; "<key>" stands for a map's key, "[]" for an item
-  std::string type;         ///< "bytes per second", "one of: spray, hash", "list of ..."
+  std::string path;  ///< "memory.bandwidth"; "<key>" stands for a map's key, "[]" for an item
+  std::string type;  ///< "bytes per second", "one of: spray, hash", "list of ..."
   std::string requirement;  ///< "required" or the default as it would be written
   std::string range;        ///< "> 0", "in (0, 1]"; may be empty
   std::string description;
 };
 /// Every field of a kind, parents before children.
 [[nodiscard]] std::vector<FieldDescription> field_descriptions(PartKind);
-/// "memory.bandwidth" of a chip; items and map keys may be written as they are ("peak.bf16"). Throws InputError
-/// unknown-key with the nearest name.
+/// "memory.bandwidth" of a chip; items and map keys may be written as they are ("peak.bf16").
+/// Throws InputError unknown-key with the nearest name.
 [[nodiscard]] FieldDescription describe_field(PartKind, std::string_view dotted_path);
 
 struct ErrorCode {

@@ -14,15 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The largest shipped file is below 100 kB; a bound keeps the tree of a stray file from filling the memory.
+// The largest shipped file is below 100 kB; a bound keeps the tree of a stray file from filling the
+// memory.
 constexpr std::uintmax_t max_file_bytes = 8u << 20;
 
 /// One JSON file: known by its path first, parsed when somebody asks.
 struct File {
-  std::string name;                         ///< as messages call it
+  std::string name;  ///< as messages call it
   std::string stem;
-  std::optional<PartKind> folder_kind;      ///< what its folder says ("chips"): for files that do not parse
-  std::size_t root = 0;                     ///< index of the root it was found under
+  std::optional<PartKind>
+      folder_kind;       ///< what its folder says ("chips"): for files that do not parse
+  std::size_t root = 0;  ///< index of the root it was found under
   std::shared_ptr<const SourceText> source;  ///< null until read
   std::optional<JsonValue> tree;
   Diagnostics findings;
@@ -44,8 +46,9 @@ void read_file(File& file) {
   const std::uintmax_t size = fs::file_size(file.name, error);
   if (!error && size > max_file_bytes) {
     file.source = std::make_shared<const SourceText>(SourceText{file.name, ""});
-    file.findings.error("file-too-large", fmt::format("the file has {} MB", size / 1'000'000), {file.source, 0, 0},
-                        fmt::format("a configuration file has at most {} MiB", max_file_bytes >> 20));
+    file.findings.error(
+        "file-too-large", fmt::format("the file has {} MB", size / 1'000'000), {file.source, 0, 0},
+        fmt::format("a configuration file has at most {} MiB", max_file_bytes >> 20));
     return;
   }
   std::ifstream in(file.name, std::ios::binary);
@@ -85,26 +88,34 @@ void check_identity(const File& file, PartKind kind, Diagnostics& diagnostics) {
     std::vector<std::string> kinds;
     for (const PartKind known : all_part_kinds) kinds.emplace_back(kind_word(known));
     const bool known = parse_kind(word->text).has_value();
-    diagnostics.error("unknown-kind",
-                      known ? fmt::format("a {} stands where a {} is expected", word->text, kind_word(kind))
-                            : fmt::format("'{}' is no kind of file", word->text),
-                      word->span, known ? "" : config::suggestion(word->text, kinds, "kinds"));
+    diagnostics.error(
+        "unknown-kind",
+        known ? fmt::format("a {} stands where a {} is expected", word->text, kind_word(kind))
+              : fmt::format("'{}' is no kind of file", word->text),
+        word->span, known ? "" : config::suggestion(word->text, kinds, "kinds"));
   }
   if (const JsonValue* name = text_member(file, "name"); name && name->text != file.stem) {
-    diagnostics.error("name-mismatch", fmt::format("the name '{}' is not the file's", name->text), name->span,
-                      fmt::format("write \"{}\", or rename the file", file.stem));
+    diagnostics.error("name-mismatch", fmt::format("the name '{}' is not the file's", name->text),
+                      name->span, fmt::format("write \"{}\", or rename the file", file.stem));
   }
 }
 
 std::string_view unknown_code(PartKind kind) {
   switch (kind) {
-    case PartKind::chip: return "unknown-chip";
-    case PartKind::link: return "unknown-link";
-    case PartKind::system: return "unknown-system";
-    case PartKind::model: return "unknown-model";
-    case PartKind::software: return "unknown-software";
-    case PartKind::scenario: return "unknown-scenario";
-    case PartKind::table: return "unknown-table";
+    case PartKind::chip:
+      return "unknown-chip";
+    case PartKind::link:
+      return "unknown-link";
+    case PartKind::system:
+      return "unknown-system";
+    case PartKind::model:
+      return "unknown-model";
+    case PartKind::software:
+      return "unknown-software";
+    case PartKind::scenario:
+      return "unknown-scenario";
+    case PartKind::table:
+      return "unknown-table";
   }
   throw InternalError("a part kind without a code");
 }
@@ -116,8 +127,8 @@ struct PartTarget {
   std::size_t first = 0;  ///< first segment of the path inside the part
 };
 
-constexpr std::array overridable_kinds{PartKind::chip, PartKind::system, PartKind::model, PartKind::software,
-                                       PartKind::link};
+constexpr std::array overridable_kinds{PartKind::chip, PartKind::system, PartKind::model,
+                                       PartKind::software, PartKind::link};
 
 /// The kind that an override addresses; none for the scenario.
 std::optional<PartKind> addressed_kind(const config::Override& o) {
@@ -157,9 +168,11 @@ struct Catalogue::State {
   void index_root(const fs::path& root, std::size_t number) {
     std::error_code error;
     std::vector<fs::path> paths;
-    fs::recursive_directory_iterator it(root, fs::directory_options::skip_permission_denied, error), end;
+    fs::recursive_directory_iterator it(root, fs::directory_options::skip_permission_denied, error),
+        end;
     if (error) {
-      throw InputError("unreadable-folder", fmt::format("cannot read the folder '{}'", root.generic_string()),
+      throw InputError("unreadable-folder",
+                       fmt::format("cannot read the folder '{}'", root.generic_string()),
                        "name the folder that holds chips/, systems/, ...");
     }
     for (; it != end; it.increment(error)) {
@@ -187,7 +200,8 @@ struct Catalogue::State {
         if (kind_of(*file) == kind) found.push_back(file);
       }
     }
-    std::stable_sort(found.begin(), found.end(), [](const File* a, const File* b) { return a->root < b->root; });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const File* a, const File* b) { return a->root < b->root; });
     return found;
   }
 
@@ -195,7 +209,8 @@ struct Catalogue::State {
     index();
     std::vector<std::string> out;
     for (const auto& [stem, same] : by_stem) {
-      if (std::any_of(same.begin(), same.end(), [&](File* f) { return kind_of(*f) == kind; })) out.push_back(stem);
+      if (std::any_of(same.begin(), same.end(), [&](File* f) { return kind_of(*f) == kind; }))
+        out.push_back(stem);
     }
     return out;
   }
@@ -217,8 +232,8 @@ struct Catalogue::State {
     if (found.empty()) fail(unknown(kind, name, reference));
     if (found.size() > 1 && found[0]->root == found[1]->root) {
       fail({Severity::error, "ambiguous-name",
-            fmt::format("two files describe the {} '{}': {} and {}", kind_word(kind), name, found[0]->name,
-                        found[1]->name),
+            fmt::format("two files describe the {} '{}': {} and {}", kind_word(kind), name,
+                        found[0]->name, found[1]->name),
             reference, "rename one"});
     }
     return *found[0];
@@ -234,11 +249,13 @@ struct Catalogue::State {
     std::vector<File*> candidates = find_all(kind, extends->text);
     if (candidates.empty()) fail(unknown(kind, extends->text, extends->span));
     File& parent = *candidates.front();
-    if (std::find(chain.begin(), chain.end(), &parent) != chain.end()) fail(cycle(chain, parent, extends->span));
+    if (std::find(chain.begin(), chain.end(), &parent) != chain.end())
+      fail(cycle(chain, parent, extends->span));
     return config::merged(inherited(parent, kind, chain), *file.tree);
   }
 
-  static Diagnostic cycle(const std::vector<File*>& chain, const File& again, const SourceSpan& span) {
+  static Diagnostic cycle(const std::vector<File*>& chain, const File& again,
+                          const SourceSpan& span) {
     std::vector<std::string> names;
     for (auto it = std::find(chain.begin(), chain.end(), &again); it != chain.end(); ++it) {
       names.push_back((*it)->stem);
@@ -285,8 +302,8 @@ struct Catalogue::State {
                                : document.kind == PartKind::scenario;
       if (!here) continue;
       override_used[i] = true;
-      config::apply_override(document.root, config::root_info(document.kind), overrides[i], target ? target->first : 0,
-                             diagnostics);
+      config::apply_override(document.root, config::root_info(document.kind), overrides[i],
+                             target ? target->first : 0, diagnostics);
     }
   }
 
@@ -316,7 +333,8 @@ struct Catalogue::State {
   }
 
   File& scenario_file(std::string_view path_or_name) {
-    const bool is_path = path_or_name.find('/') != std::string_view::npos || path_or_name.ends_with(".json");
+    const bool is_path =
+        path_or_name.find('/') != std::string_view::npos || path_or_name.ends_with(".json");
     if (!is_path) return find(PartKind::scenario, path_or_name, {});
     index();
     return file_at(fs::path(path_or_name).lexically_normal());
@@ -330,8 +348,8 @@ struct Catalogue::State {
     const std::size_t after_roots = options.roots.size();
     std::error_code error;
     std::vector<fs::path> siblings;
-    for (fs::directory_iterator it(path.has_parent_path() ? path.parent_path() : ".", error), end; !error && it != end;
-         it.increment(error)) {
+    for (fs::directory_iterator it(path.has_parent_path() ? path.parent_path() : ".", error), end;
+         !error && it != end; it.increment(error)) {
       const fs::path sibling = it->path().lexically_normal();
       if (sibling.extension() == ".json" && sibling != path) siblings.push_back(sibling);
     }
@@ -388,23 +406,41 @@ std::vector<CatalogueEntry> Catalogue::list(PartKind kind) const {
   return entries;
 }
 
-bool Catalogue::contains(PartKind kind, std::string_view name) const { return !state_->find_all(kind, name).empty(); }
+bool Catalogue::contains(PartKind kind, std::string_view name) const {
+  return !state_->find_all(kind, name).empty();
+}
 
-const Document& Catalogue::document(PartKind kind, std::string_view name, const SourceSpan& reference) {
+const Document& Catalogue::document(PartKind kind, std::string_view name,
+                                    const SourceSpan& reference) {
   const State::Key key{kind, std::string(name)};
-  if (const auto known = state_->documents.find(key); known != state_->documents.end()) return *known->second;
+  if (const auto known = state_->documents.find(key); known != state_->documents.end())
+    return *known->second;
   Diagnostics diagnostics;
   Document document = state_->build(state_->find(kind, name, reference), kind, diagnostics);
   if (diagnostics.has_errors()) {
     // Everything that is wrong in the file at once, not only what building it met.
     switch (kind) {
-      case PartKind::chip: (void)state_->checked<ChipSpec>(document, diagnostics); break;
-      case PartKind::link: (void)state_->checked<LinkSpec>(document, diagnostics); break;
-      case PartKind::system: (void)state_->checked<SystemSpec>(document, diagnostics); break;
-      case PartKind::model: (void)state_->checked<ModelSpec>(document, diagnostics); break;
-      case PartKind::software: (void)state_->checked<SoftwareSpec>(document, diagnostics); break;
-      case PartKind::scenario: (void)state_->checked<ScenarioSpec>(document, diagnostics); break;
-      case PartKind::table: (void)state_->checked<TableSpec>(document, diagnostics); break;
+      case PartKind::chip:
+        (void)state_->checked<ChipSpec>(document, diagnostics);
+        break;
+      case PartKind::link:
+        (void)state_->checked<LinkSpec>(document, diagnostics);
+        break;
+      case PartKind::system:
+        (void)state_->checked<SystemSpec>(document, diagnostics);
+        break;
+      case PartKind::model:
+        (void)state_->checked<ModelSpec>(document, diagnostics);
+        break;
+      case PartKind::software:
+        (void)state_->checked<SoftwareSpec>(document, diagnostics);
+        break;
+      case PartKind::scenario:
+        (void)state_->checked<ScenarioSpec>(document, diagnostics);
+        break;
+      case PartKind::table:
+        (void)state_->checked<TableSpec>(document, diagnostics);
+        break;
     }
   }
   return *(state_->documents[key] = std::make_unique<Document>(std::move(document)));
@@ -454,13 +490,20 @@ void validate_part(Catalogue& catalogue, std::string_view name) {
 
 void Catalogue::validate(PartKind kind, std::string_view name) {
   switch (kind) {
-    case PartKind::chip: return validate_part<ChipSpec>(*this, name);
-    case PartKind::link: return validate_part<LinkSpec>(*this, name);
-    case PartKind::system: return validate_part<SystemSpec>(*this, name);
-    case PartKind::model: return validate_part<ModelSpec>(*this, name);
-    case PartKind::software: return validate_part<SoftwareSpec>(*this, name);
-    case PartKind::scenario: return validate_part<ScenarioSpec>(*this, name);
-    case PartKind::table: return validate_part<TableSpec>(*this, name);
+    case PartKind::chip:
+      return validate_part<ChipSpec>(*this, name);
+    case PartKind::link:
+      return validate_part<LinkSpec>(*this, name);
+    case PartKind::system:
+      return validate_part<SystemSpec>(*this, name);
+    case PartKind::model:
+      return validate_part<ModelSpec>(*this, name);
+    case PartKind::software:
+      return validate_part<SoftwareSpec>(*this, name);
+    case PartKind::scenario:
+      return validate_part<ScenarioSpec>(*this, name);
+    case PartKind::table:
+      return validate_part<TableSpec>(*this, name);
   }
 }
 

@@ -1,4 +1,5 @@
-// How a member type is read from JSON, described, and written back as a default: deduced from the member pointer.
+// How a member type is read from JSON, described, and written back as a default: deduced from the
+// member pointer.
 #pragma once
 
 #include <charconv>
@@ -20,7 +21,8 @@ struct StructTable;  // static const StructInfo& info();
 
 /// Specialised for every enum: words in the order of the reference page.
 template <class E>
-struct EnumWords;  // static constexpr std::array<std::string_view, N> words; static constexpr std::array<E, N> values;
+struct EnumWords;  // static constexpr std::array<std::string_view, N> words; static constexpr
+                   // std::array<E, N> values;
 
 template <class T>
 struct Codec;
@@ -39,14 +41,17 @@ inline JsonValue json_text(std::string text) {
   return v;
 }
 
-[[nodiscard]] std::optional<double> decode_quantity(Decoder&, const JsonValue&, const Rule&, const std::string& path,
-                                                    Dimension);
+[[nodiscard]] std::optional<double> decode_quantity(Decoder&, const JsonValue&, const Rule&,
+                                                    const std::string& path, Dimension);
 [[nodiscard]] JsonValue encode_quantity(double, Dimension);
 [[nodiscard]] JsonValue encode_number(double);
-[[nodiscard]] std::optional<double> decode_number(Decoder&, const JsonValue&, const Rule&, const std::string& path);
+[[nodiscard]] std::optional<double> decode_number(Decoder&, const JsonValue&, const Rule&,
+                                                  const std::string& path);
 [[nodiscard]] std::optional<std::int64_t> decode_integer(Decoder&, const JsonValue&, const Rule&,
-                                                         const std::string& path, std::int64_t largest);
-[[nodiscard]] std::optional<std::uint64_t> decode_seed(Decoder&, const JsonValue&, const std::string& path);
+                                                         const std::string& path,
+                                                         std::int64_t largest);
+[[nodiscard]] std::optional<std::uint64_t> decode_seed(Decoder&, const JsonValue&,
+                                                       const std::string& path);
 
 template <int T, int B, int F, int J, int D>
 struct Codec<Quantity<T, B, F, J, D>> {
@@ -56,10 +61,13 @@ struct Codec<Quantity<T, B, F, J, D>> {
     static const TypeInfo info{.type = TypeClass::quantity, .dimension = dimension};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, Value& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     Value& out) {
     if (const auto value = decode_quantity(d, v, rule, path, dimension)) out = Value(*value);
   }
-  static std::optional<JsonValue> encode(const Value& value) { return encode_quantity(value.value(), dimension); }
+  static std::optional<JsonValue> encode(const Value& value) {
+    return encode_quantity(value.value(), dimension);
+  }
 };
 
 template <>
@@ -68,7 +76,8 @@ struct Codec<double> {
     static const TypeInfo info{.type = TypeClass::number};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, double& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     double& out) {
     if (const auto value = decode_number(d, v, rule, path)) out = *value;
   }
   static std::optional<JsonValue> encode(const double& value) { return encode_number(value); }
@@ -80,18 +89,22 @@ struct Codec<int> {
     static const TypeInfo info{.type = TypeClass::integer};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, int& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     int& out) {
     if (const auto value = decode_integer(d, v, rule, path, std::numeric_limits<int>::max())) {
       out = static_cast<int>(*value);
     }
   }
-  static std::optional<JsonValue> encode(const int& value) { return json_number(std::to_string(value), value); }
+  static std::optional<JsonValue> encode(const int& value) {
+    return json_number(std::to_string(value), value);
+  }
 };
 
 template <>
 struct Codec<std::uint64_t> {
   static const TypeInfo& type() { return Codec<int>::type(); }
-  static void decode(Decoder& d, const JsonValue& v, const Rule&, const std::string& path, std::uint64_t& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule&, const std::string& path,
+                     std::uint64_t& out) {
     if (const auto value = decode_seed(d, v, path)) out = *value;
   }
   static std::optional<JsonValue> encode(const std::uint64_t& value) {
@@ -105,7 +118,8 @@ struct Codec<bool> {
     static const TypeInfo info{.type = TypeClass::boolean};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule&, const std::string& path, bool& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule&, const std::string& path,
+                     bool& out) {
     if (expect_type(d, v, JsonType::boolean, path, "true or false")) out = v.boolean;
   }
   static std::optional<JsonValue> encode(const bool& value) {
@@ -122,7 +136,8 @@ struct Codec<std::string> {
     static const TypeInfo info{.type = TypeClass::text};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, std::string& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     std::string& out) {
     if (!expect_type(d, v, JsonType::string, path, "a text")) return;
     if (rule.words.empty() || check_word(d, v, v.text, rule.words, path)) out = v.text;
   }
@@ -130,7 +145,7 @@ struct Codec<std::string> {
 };
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 struct Codec<E> {
   static const TypeInfo& type() {
     static const TypeInfo info{.type = TypeClass::word, .words = EnumWords<E>::words};
@@ -157,7 +172,8 @@ struct Codec<std::vector<T>> {
     static const TypeInfo info{.type = TypeClass::list, .element = &Codec<T>::type()};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, std::vector<T>& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     std::vector<T>& out) {
     if (!expect_type(d, v, JsonType::array, path, "a list")) return;
     if (rule.not_empty && v.items.empty()) {
       d.diagnostics.error("out-of-range", subject(d, path) + " needs at least one item", v.span);
@@ -183,7 +199,8 @@ struct Codec<std::map<std::string, T>> {
     static const TypeInfo info{.type = TypeClass::map, .element = &Codec<T>::type()};
     return info;
   }
-  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path, Value& out) {
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     Value& out) {
     if (!expect_type(d, v, JsonType::object, path, "an object")) return;
     if (rule.not_empty && v.members.empty()) {
       d.diagnostics.error("out-of-range", subject(d, path) + " needs at least one entry", v.span);
@@ -197,7 +214,8 @@ struct Codec<std::map<std::string, T>> {
   static std::optional<JsonValue> encode(const Value& values) {
     JsonValue v;
     v.type = JsonType::object;
-    for (const auto& [key, value] : values) v.members.push_back({key, {}, *Codec<T>::encode(value)});
+    for (const auto& [key, value] : values)
+      v.members.push_back({key, {}, *Codec<T>::encode(value)});
     return v;
   }
 };
@@ -224,7 +242,8 @@ struct Codec {
     if (!expect_type(d, v, JsonType::object, path, "an object")) return;
     const Target target{&StructTable<T>::info(), &out};
     decode_struct(d, v, path, {&target, 1});
-    if constexpr (requires { StructTable<T>::check(d, v, path, out); }) StructTable<T>::check(d, v, path, out);
+    if constexpr (requires { StructTable<T>::check(d, v, path, out); })
+      StructTable<T>::check(d, v, path, out);
   }
   static std::optional<JsonValue> encode(const T&) { return std::nullopt; }
 };

@@ -11,7 +11,8 @@ namespace {
 
 /// Members of a parent that say something about the parent itself.
 bool own_only(std::string_view key) {
-  return key == "name" || key == "title" || key == "description" || key == "claims" || key == "extends";
+  return key == "name" || key == "title" || key == "description" || key == "claims" ||
+         key == "extends";
 }
 
 JsonMember& member_of(JsonValue& object, const std::string& key, const SourceSpan& key_span) {
@@ -28,7 +29,8 @@ void merge_object(JsonValue& into, const JsonValue& child, int depth) {
   for (const JsonMember& member : child.members) {
     JsonMember& target = member_of(into, member.key, member.key_span);
     target.key_span = member.key_span;
-    const bool both = target.value.type == JsonType::object && member.value.type == JsonType::object;
+    const bool both =
+        target.value.type == JsonType::object && member.value.type == JsonType::object;
     if (both && depth > 1) {
       merge_object(target.value, member.value, depth - 1);
     } else {
@@ -40,12 +42,15 @@ void merge_object(JsonValue& into, const JsonValue& child, int depth) {
 constexpr int all_levels = static_cast<int>(max_json_depth);
 
 /// A source or an alternative is one statement: its parts do not mix with the parent's.
-int merge_depth(std::string_view key) { return key == "sources" ? 1 : key == "alternatives" ? 2 : all_levels; }
+int merge_depth(std::string_view key) {
+  return key == "sources" ? 1 : key == "alternatives" ? 2 : all_levels;
+}
 
-InputError bad_override(const Override& o, const SourceSpan& span, std::string message, std::string help) {
+InputError bad_override(const Override& o, const SourceSpan& span, std::string message,
+                        std::string help) {
   Diagnostics d;
-  d.error("bad-override", std::move(message), span.source ? span : SourceSpan{o.source, 0, o.source->text.size()},
-          std::move(help));
+  d.error("bad-override", std::move(message),
+          span.source ? span : SourceSpan{o.source, 0, o.source->text.size()}, std::move(help));
   return InputError(std::move(d));
 }
 
@@ -75,7 +80,8 @@ const Field* field_named(const StructInfo& info, std::string_view name) {
 }
 
 bool is_scalar(const TypeInfo& type) {
-  return type.type != TypeClass::structure && type.type != TypeClass::map && type.type != TypeClass::list;
+  return type.type != TypeClass::structure && type.type != TypeClass::map &&
+         type.type != TypeClass::list;
 }
 
 /// Item of an array by its index or by the name that its "name" or "system" gives.
@@ -94,7 +100,8 @@ JsonValue* item_of(JsonValue& array, std::string_view segment) {
   return nullptr;
 }
 
-/// What the table says below a segment; null where the path has left the tables (validation reports it).
+/// What the table says below a segment; null where the path has left the tables (validation reports
+/// it).
 const TypeInfo* type_below(const StructInfo* info, const TypeInfo* type, std::string_view segment) {
   if (info) {
     const Field* field = field_named(*info, segment);
@@ -103,23 +110,25 @@ const TypeInfo* type_below(const StructInfo* info, const TypeInfo* type, std::st
   return type ? type->element : nullptr;
 }
 
-void visit_value(const JsonValue& value, const TypeInfo& type, const Rule& rule, const std::string& pointer,
-                 const std::string& path, const FieldVisitor& visitor);
+void visit_value(const JsonValue& value, const TypeInfo& type, const Rule& rule,
+                 const std::string& pointer, const std::string& path, const FieldVisitor& visitor);
 
 void visit_members(const JsonValue& object, const StructInfo& info, const std::string& pointer,
                    const std::string& path, const FieldVisitor& visitor) {
   for (const Field& field : info.fields) {
     if (const JsonValue* value = object.find(field.name)) {
-      visit_value(*value, field.type(), field.rule, fmt::format("{}/{}", pointer, pointer_escaped(field.name)),
+      visit_value(*value, field.type(), field.rule,
+                  fmt::format("{}/{}", pointer, pointer_escaped(field.name)),
                   joined(path, field.name), visitor);
     }
   }
 }
 
-void visit_value(const JsonValue& value, const TypeInfo& type, const Rule& rule, const std::string& pointer,
-                 const std::string& path, const FieldVisitor& visitor) {
+void visit_value(const JsonValue& value, const TypeInfo& type, const Rule& rule,
+                 const std::string& pointer, const std::string& path, const FieldVisitor& visitor) {
   if (!visitor(value, type, rule, pointer, path)) return;
-  if (type.type == TypeClass::structure) visit_members(value, type.structure(), pointer, path, visitor);
+  if (type.type == TypeClass::structure)
+    visit_members(value, type.structure(), pointer, path, visitor);
   if (type.type == TypeClass::list) {
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       visit_value(value.items[i], *type.element, rule, fmt::format("{}/{}", pointer, i),
@@ -128,7 +137,8 @@ void visit_value(const JsonValue& value, const TypeInfo& type, const Rule& rule,
   }
   if (type.type == TypeClass::map) {
     for (const JsonMember& member : value.members) {
-      visit_value(member.value, *type.element, rule, fmt::format("{}/{}", pointer, pointer_escaped(member.key)),
+      visit_value(member.value, *type.element, rule,
+                  fmt::format("{}/{}", pointer, pointer_escaped(member.key)),
                   joined(path, member.key), visitor);
     }
   }
@@ -161,11 +171,13 @@ Override parse_override(const std::string& text) {
   }
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw bad_override(o, {}, fmt::format("'{}' is no path=value", text), "write --set path.to.field=value");
+    throw bad_override(o, {}, fmt::format("'{}' is no path=value", text),
+                       "write --set path.to.field=value");
   }
   o.path = split_path(o, equals);
   Diagnostics not_json;
-  if (auto value = parse_json_region(o.source, equals + 1, text.size(), not_json); value && not_json.empty()) {
+  if (auto value = parse_json_region(o.source, equals + 1, text.size(), not_json);
+      value && not_json.empty()) {
     o.value = std::move(*value);
   } else {
     o.value = json_text(text.substr(equals + 1));
@@ -186,14 +198,17 @@ void apply_override(JsonValue& root, const StructInfo& info, const Override& o, 
     if (at->type == JsonType::array) {
       JsonValue* item = item_of(*at, key);
       if (!item) {
-        diagnostics.error("bad-override", fmt::format("the list has no item '{}'", key), segment.span,
-                          fmt::format("it has {} items; write an index from 0, or an item's name", at->items.size()));
+        diagnostics.error("bad-override", fmt::format("the list has no item '{}'", key),
+                          segment.span,
+                          fmt::format("it has {} items; write an index from 0, or an item's name",
+                                      at->items.size()));
         return;
       }
       at = item;
     } else if (at->type == JsonType::object) {
       // A key of a map of scalars may contain points: "expect.training.step_time_s=< 10".
-      const bool rest_is_key = !structure && type && type->type == TypeClass::map && is_scalar(*type->element);
+      const bool rest_is_key =
+          !structure && type && type->type == TypeClass::map && is_scalar(*type->element);
       for (; rest_is_key && i + 1 < o.path.size(); ++i) key += "." + o.path[i + 1].text;
       JsonMember& member = member_of(*at, key, segment.span);
       at = &member.value;
@@ -204,8 +219,8 @@ void apply_override(JsonValue& root, const StructInfo& info, const Override& o, 
         at->span = segment.span;
       }
     } else {
-      diagnostics.error("bad-override", fmt::format("'{}' has nothing inside", o.path[i - 1].text), segment.span,
-                        "end the path before it");
+      diagnostics.error("bad-override", fmt::format("'{}' has nothing inside", o.path[i - 1].text),
+                        segment.span, "end the path before it");
       return;
     }
     structure = below && below->type == TypeClass::structure ? &below->structure() : nullptr;
@@ -220,13 +235,20 @@ void visit_fields(const JsonValue& object, const StructInfo& info, const FieldVi
 
 const StructInfo& spec_info(PartKind kind) {
   switch (kind) {
-    case PartKind::chip: return StructTable<ChipSpec>::info();
-    case PartKind::link: return StructTable<LinkSpec>::info();
-    case PartKind::system: return StructTable<SystemSpec>::info();
-    case PartKind::model: return StructTable<ModelSpec>::info();
-    case PartKind::software: return StructTable<SoftwareSpec>::info();
-    case PartKind::scenario: return StructTable<ScenarioSpec>::info();
-    case PartKind::table: return StructTable<TableSpec>::info();
+    case PartKind::chip:
+      return StructTable<ChipSpec>::info();
+    case PartKind::link:
+      return StructTable<LinkSpec>::info();
+    case PartKind::system:
+      return StructTable<SystemSpec>::info();
+    case PartKind::model:
+      return StructTable<ModelSpec>::info();
+    case PartKind::software:
+      return StructTable<SoftwareSpec>::info();
+    case PartKind::scenario:
+      return StructTable<ScenarioSpec>::info();
+    case PartKind::table:
+      return StructTable<TableSpec>::info();
   }
   throw InternalError("a part kind without a table");
 }
@@ -238,18 +260,21 @@ std::size_t chain_rank(const Document& document, const SourceSpan& span) {
 
 namespace {
 
-/// Sources of the document's own file must point at something; those of its ancestors are dropped when they no longer do.
+/// Sources of the document's own file must point at something; those of its ancestors are dropped
+/// when they no longer do.
 bool points_somewhere(const Document& document, const JsonMember& member, Diagnostics& diagnostics,
                       std::string_view what) {
   if (document.root.at(member.key)) return true;
   if (chain_rank(document, member.key_span) != 0) return false;
-  diagnostics.error("dangling-source", fmt::format("{} \"{}\" points at nothing in this file", what, member.key),
-                    member.key_span, member.key.starts_with('/') ? "" : "a JSON pointer starts with '/'");
+  diagnostics.error(
+      "dangling-source", fmt::format("{} \"{}\" points at nothing in this file", what, member.key),
+      member.key_span, member.key.starts_with('/') ? "" : "a JSON pointer starts with '/'");
   return false;
 }
 
 PartInfo part_info(const Document& document, const Envelope& envelope, Diagnostics& diagnostics) {
-  PartInfo info{envelope.name, envelope.title, envelope.description, document.file, {}, {}, envelope.claims};
+  PartInfo info{envelope.name,  envelope.title, envelope.description, document.file, {}, {},
+                envelope.claims};
   if (const JsonValue* sources = document.root.find("sources")) {
     for (const JsonMember& member : sources->members) {
       if (!points_somewhere(document, member, diagnostics, "source")) continue;
@@ -266,7 +291,8 @@ PartInfo part_info(const Document& document, const Envelope& envelope, Diagnosti
         const auto group = envelope.alternatives.find(named.key);
         if (group == envelope.alternatives.end() || !group->second.contains(member.key)) continue;
         const AlternativeEntry& entry = group->second.at(member.key);
-        info.alternatives.push_back({named.key, member.key, entry.value, entry.source, entry.why_not_used});
+        info.alternatives.push_back(
+            {named.key, member.key, entry.value, entry.source, entry.why_not_used});
       }
     }
   }
@@ -281,7 +307,8 @@ Spec decode_into(const Document& document, Diagnostics& diagnostics) {
   Spec spec;
   if (!expect_type(decoder, document.root, JsonType::object, "", "an object")) return spec;
   Envelope envelope;
-  const Target targets[] = {{&StructTable<Envelope>::info(), &envelope}, {&StructTable<Spec>::info(), &spec}};
+  const Target targets[] = {{&StructTable<Envelope>::info(), &envelope},
+                            {&StructTable<Spec>::info(), &spec}};
   decode_struct(decoder, document.root, "", targets);
   StructTable<Envelope>::check(decoder, document.root, "", envelope);
   if constexpr (requires { StructTable<Spec>::check(decoder, document.root, "", spec); }) {
@@ -303,13 +330,20 @@ template TableSpec decode_into<TableSpec>(const Document&, Diagnostics&);
 
 std::string_view kind_word(PartKind kind) {
   switch (kind) {
-    case PartKind::chip: return "chip";
-    case PartKind::link: return "link";
-    case PartKind::system: return "system";
-    case PartKind::model: return "model";
-    case PartKind::software: return "software";
-    case PartKind::scenario: return "scenario";
-    case PartKind::table: return "table";
+    case PartKind::chip:
+      return "chip";
+    case PartKind::link:
+      return "link";
+    case PartKind::system:
+      return "system";
+    case PartKind::model:
+      return "model";
+    case PartKind::software:
+      return "software";
+    case PartKind::scenario:
+      return "scenario";
+    case PartKind::table:
+      return "table";
   }
   throw InternalError("a part kind without a word");
 }

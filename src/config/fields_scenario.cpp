@@ -10,14 +10,17 @@ const StructInfo& StructTable<ParallelismSpec>::info() {
       field<&ParallelismSpec::tensor>("tensor", "Tensor-parallel degree.").at_least(1),
       field<&ParallelismSpec::context>("context", "Context-parallel degree.").at_least(1),
       field<&ParallelismSpec::pipeline>("pipeline", "Pipeline stages.").at_least(1),
-      field<&ParallelismSpec::data>("data", "Data-parallel degree; 0 = what the chips allow.").non_negative(),
-      field<&ParallelismSpec::expert>("expert", "Expert-parallel degree.").at_least(1),
-      field<&ParallelismSpec::expert_tensor>("expert_tensor",
-                                             "Tensor-parallel degree inside experts; 0 = same as tensor.")
+      field<&ParallelismSpec::data>("data", "Data-parallel degree; 0 = what the chips allow.")
           .non_negative(),
-      field<&ParallelismSpec::virtual_stages>("virtual_stages", "Model chunks per pipeline rank (interleaved).")
+      field<&ParallelismSpec::expert>("expert", "Expert-parallel degree.").at_least(1),
+      field<&ParallelismSpec::expert_tensor>(
+          "expert_tensor", "Tensor-parallel degree inside experts; 0 = same as tensor.")
+          .non_negative(),
+      field<&ParallelismSpec::virtual_stages>("virtual_stages",
+                                              "Model chunks per pipeline rank (interleaved).")
           .at_least(1),
-      field<&ParallelismSpec::sequence>("sequence", "Sequence parallelism beside tensor parallelism."),
+      field<&ParallelismSpec::sequence>("sequence",
+                                        "Sequence parallelism beside tensor parallelism."),
       field<&ParallelismSpec::order>("order", "Placement of ranks on devices, innermost first."),
   };
   static constexpr StructInfo info{"parallelism", "How a job is divided among ranks.", fields};
@@ -27,15 +30,22 @@ const StructInfo& StructTable<ParallelismSpec>::info() {
 const StructInfo& StructTable<FormatsSpec>::info() {
   static constexpr Field fields[] = {
       field<&FormatsSpec::compute>("compute", "Format of GEMM inputs.").one_of(compute_formats),
-      field<&FormatsSpec::weights>("weights", "Format that weights are stored in.").one_of(storage_formats),
-      field<&FormatsSpec::activations>("activations", "Format that activations are stored in.").one_of(storage_formats),
-      field<&FormatsSpec::gradients>("gradients", "Format of the main gradient buffer.").one_of(storage_formats),
-      field<&FormatsSpec::reduce>("reduce", "Format of the gradient reduction on the wire; empty = as gradients.")
-          .one_of(storage_formats_or_none),
-      field<&FormatsSpec::optimizer>("optimizer", "Format of each moment and of the master weights.")
+      field<&FormatsSpec::weights>("weights", "Format that weights are stored in.")
           .one_of(storage_formats),
-      field<&FormatsSpec::attention>("attention", "Format that attention computes in.").one_of(compute_formats),
-      field<&FormatsSpec::dispatch>("dispatch", "Format of expert dispatch on the wire; empty = as activations.")
+      field<&FormatsSpec::activations>("activations", "Format that activations are stored in.")
+          .one_of(storage_formats),
+      field<&FormatsSpec::gradients>("gradients", "Format of the main gradient buffer.")
+          .one_of(storage_formats),
+      field<&FormatsSpec::reduce>(
+          "reduce", "Format of the gradient reduction on the wire; empty = as gradients.")
+          .one_of(storage_formats_or_none),
+      field<&FormatsSpec::optimizer>("optimizer",
+                                     "Format of each moment and of the master weights.")
+          .one_of(storage_formats),
+      field<&FormatsSpec::attention>("attention", "Format that attention computes in.")
+          .one_of(compute_formats),
+      field<&FormatsSpec::dispatch>(
+          "dispatch", "Format of expert dispatch on the wire; empty = as activations.")
           .one_of(storage_formats_or_none),
   };
   static constexpr StructInfo info{"formats", "Numeric formats of a training job.", fields};
@@ -44,24 +54,28 @@ const StructInfo& StructTable<FormatsSpec>::info() {
 
 const StructInfo& StructTable<TrainingSpec>::info() {
   static constexpr Field fields[] = {
-      field<&TrainingSpec::global_batch>("global_batch", "Sequences per step.").required().at_least(1),
+      field<&TrainingSpec::global_batch>("global_batch", "Sequences per step.")
+          .required()
+          .at_least(1),
       field<&TrainingSpec::micro_batch>("micro_batch", "Sequences per micro-batch.").at_least(1),
       field<&TrainingSpec::sequence>("sequence", "Tokens per sequence.").required().at_least(1),
       field<&TrainingSpec::formats>("formats", "Numeric formats."),
-      field<&TrainingSpec::recompute>("recompute", "Activations that the backward pass computes again."),
+      field<&TrainingSpec::recompute>("recompute",
+                                      "Activations that the backward pass computes again."),
       field<&TrainingSpec::schedule>("schedule", "Pipeline schedule."),
-      field<&TrainingSpec::optimizer_sharding>("optimizer_sharding",
-                                               "ZeRO stage: 0 none, 1 optimizer states (distributed optimizer).")
+      field<&TrainingSpec::optimizer_sharding>(
+          "optimizer_sharding", "ZeRO stage: 0 none, 1 optimizer states (distributed optimizer).")
           .non_negative()
           .at_most(1),
-      field<&TrainingSpec::overlap_gradients>("overlap_gradients",
-                                              "Gradients are reduced in buckets under the backward pass."),
-      field<&TrainingSpec::overlap_parameters>("overlap_parameters",
-                                               "Parameters are gathered under the next forward pass."),
-      field<&TrainingSpec::bucket>("bucket", "Size of a gradient bucket; 0 = one bucket per chunk of layers.")
+      field<&TrainingSpec::overlap_gradients>(
+          "overlap_gradients", "Gradients are reduced in buckets under the backward pass."),
+      field<&TrainingSpec::overlap_parameters>(
+          "overlap_parameters", "Parameters are gathered under the next forward pass."),
+      field<&TrainingSpec::bucket>("bucket",
+                                   "Size of a gradient bucket; 0 = one bucket per chunk of layers.")
           .non_negative(),
-      field<&TrainingSpec::frozen_base>("frozen_base",
-                                        "1 = training of adapters: no weight gradients of the base model.")
+      field<&TrainingSpec::frozen_base>(
+          "frozen_base", "1 = training of adapters: no weight gradients of the base model.")
           .non_negative()
           .at_most(1),
   };
@@ -71,16 +85,22 @@ const StructInfo& StructTable<TrainingSpec>::info() {
 
 const StructInfo& StructTable<CollectiveRunSpec>::info() {
   static constexpr Field fields[] = {
-      field<&CollectiveRunSpec::type>("type", "Collective, by its Chakra name.").required().one_of(collective_types),
-      field<&CollectiveRunSpec::ranks>("ranks", "Ranks of the group; 0 = all of the system.").non_negative(),
+      field<&CollectiveRunSpec::type>("type", "Collective, by its Chakra name.")
+          .required()
+          .one_of(collective_types),
+      field<&CollectiveRunSpec::ranks>("ranks", "Ranks of the group; 0 = all of the system.")
+          .non_negative(),
       field<&CollectiveRunSpec::bytes, ByteSizes>("bytes", "Sizes as nccl-tests counts them.")
           .required()
           .not_empty()
           .positive(),
-      field<&CollectiveRunSpec::algorithm>("algorithm", "Name in the algorithm registry; empty = the tuner's choice."),
-      field<&CollectiveRunSpec::protocol>("protocol", "Protocol of the library; empty = the tuner's choice."),
+      field<&CollectiveRunSpec::algorithm>(
+          "algorithm", "Name in the algorithm registry; empty = the tuner's choice."),
+      field<&CollectiveRunSpec::protocol>("protocol",
+                                          "Protocol of the library; empty = the tuner's choice."),
   };
-  static constexpr StructInfo info{"collective_run", "Collectives on an otherwise idle system.", fields};
+  static constexpr StructInfo info{"collective_run", "Collectives on an otherwise idle system.",
+                                   fields};
   return info;
 }
 
@@ -88,7 +108,8 @@ const StructInfo& StructTable<ReplaySpec>::info() {
   static constexpr Field fields[] = {
       field<&ReplaySpec::trace>("trace", "PREFIX of the files PREFIX.<rank>.et.").required(),
       field<&ReplaySpec::groups>("groups", "File of communicator groups (JSON); empty = none."),
-      field<&ReplaySpec::recorded_durations>("recorded_durations", "Compute takes as long as it was recorded."),
+      field<&ReplaySpec::recorded_durations>("recorded_durations",
+                                             "Compute takes as long as it was recorded."),
       field<&ReplaySpec::compute_format>("compute_format", "Format of compute that is priced anew.")
           .one_of(compute_formats),
   };
@@ -98,9 +119,12 @@ const StructInfo& StructTable<ReplaySpec>::info() {
 
 const StructInfo& StructTable<NetworkSpec>::info() {
   static constexpr Field fields[] = {
-      field<&NetworkSpec::fidelity>("fidelity", "How much of the network is simulated; auto picks by size."),
-      field<&NetworkSpec::planes>("planes", "Plane that a kind of traffic takes, by kind.").keyed_by(traffic_kinds),
-      field<&NetworkSpec::algorithms>("algorithms", "Algorithm of a collective, by its Chakra name.")
+      field<&NetworkSpec::fidelity>("fidelity",
+                                    "How much of the network is simulated; auto picks by size."),
+      field<&NetworkSpec::planes>("planes", "Plane that a kind of traffic takes, by kind.")
+          .keyed_by(traffic_kinds),
+      field<&NetworkSpec::algorithms>("algorithms",
+                                      "Algorithm of a collective, by its Chakra name.")
           .keyed_by(collective_types),
   };
   static constexpr StructInfo info{"network", "How communication is simulated.", fields};
@@ -109,13 +133,18 @@ const StructInfo& StructTable<NetworkSpec>::info() {
 
 const StructInfo& StructTable<ScenarioSystemSpec>::info() {
   static constexpr Field fields[] = {
-      field<&ScenarioSystemSpec::system>("system", "System part.").required().names(PartKind::system),
+      field<&ScenarioSystemSpec::system>("system", "System part.")
+          .required()
+          .names(PartKind::system),
       field<&ScenarioSystemSpec::chips>("chips", "Packages to use; 0 = all.").non_negative(),
-      field<&ScenarioSystemSpec::nodes>("nodes", "Nodes to build the system with; 0 = as its file says.")
+      field<&ScenarioSystemSpec::nodes>("nodes",
+                                        "Nodes to build the system with; 0 = as its file says.")
           .non_negative(),
-      field<&ScenarioSystemSpec::software>("software", "Software profile; empty = the chip's default.")
+      field<&ScenarioSystemSpec::software>("software",
+                                           "Software profile; empty = the chip's default.")
           .names(PartKind::software),
-      field<&ScenarioSystemSpec::parallelism>("parallelism", "Parallelism instead of the scenario's."),
+      field<&ScenarioSystemSpec::parallelism>("parallelism",
+                                              "Parallelism instead of the scenario's."),
       field<&ScenarioSystemSpec::training>("training", "Training instead of the scenario's."),
   };
   static constexpr StructInfo info{"scenario_system", "One system under the question.", fields};
@@ -134,10 +163,14 @@ const StructInfo& StructTable<ScenarioSpec>::info() {
   static constexpr Field fields[] = {
       field<&ScenarioSpec::question>("question", "The question in one sentence.").required(),
       field<&ScenarioSpec::kind>("workload", "What runs.").required(),
-      field<&ScenarioSpec::systems>("systems", "Systems under the question.").required().not_empty(),
-      field<&ScenarioSpec::baseline>("baseline", "System that ratios compare with; empty = the first.")
+      field<&ScenarioSpec::systems>("systems", "Systems under the question.")
+          .required()
+          .not_empty(),
+      field<&ScenarioSpec::baseline>("baseline",
+                                     "System that ratios compare with; empty = the first.")
           .names(PartKind::system),
-      field<&ScenarioSpec::model>("model", "Model spec; training needs one.").names(PartKind::model),
+      field<&ScenarioSpec::model>("model", "Model spec; training needs one.")
+          .names(PartKind::model),
       field<&ScenarioSpec::rank>("rank", "What carries a rank."),
       field<&ScenarioSpec::parallelism>("parallelism", "How the job is divided among ranks."),
       field<&ScenarioSpec::training>("training", "The training step."),
@@ -145,22 +178,26 @@ const StructInfo& StructTable<ScenarioSpec>::info() {
       field<&ScenarioSpec::replay>("replay", "The trace to run again."),
       field<&ScenarioSpec::network>("network", "How communication is simulated."),
       field<&ScenarioSpec::power>("power", "Limits on power."),
-      field<&ScenarioSpec::folding>("folding", "Whether ranks in equivalent positions are simulated once."),
+      field<&ScenarioSpec::folding>("folding",
+                                    "Whether ranks in equivalent positions are simulated once."),
       field<&ScenarioSpec::seed>("seed", "Seed of every random choice."),
-      field<&ScenarioSpec::expect>("expect",
-                                   "Conditions on figures of the report, such as \"training.step_time_s\": \"< 10\"."),
+      field<&ScenarioSpec::expect>(
+          "expect",
+          "Conditions on figures of the report, such as \"training.step_time_s\": \"< 10\"."),
   };
   static constexpr StructInfo info{"scenario", "A question about one or more systems.", fields};
   return info;
 }
 
-void StructTable<ScenarioSpec>::check(Decoder& d, const JsonValue& v, const std::string&, const ScenarioSpec&) {
+void StructTable<ScenarioSpec>::check(Decoder& d, const JsonValue& v, const std::string&,
+                                      const ScenarioSpec&) {
   const JsonValue* workload = v.find("workload");
   if (!workload || workload->type != JsonType::string) return;
   const auto need = [&](std::string_view key) {
     if (v.find(key)) return;
     d.diagnostics.error("missing-key",
-                        fmt::format("a scenario of workload '{}' lacks '{}'", workload->text, key), workload->span);
+                        fmt::format("a scenario of workload '{}' lacks '{}'", workload->text, key),
+                        workload->span);
   };
   const auto every_system_has_training = [&] {
     const JsonValue* systems = v.find("systems");

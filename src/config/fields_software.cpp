@@ -6,21 +6,27 @@ namespace xpusim::config {
 const StructInfo& StructTable<ProtocolSpec>::info() {
   static constexpr Field fields[] = {
       field<&ProtocolSpec::name>("name", "Name of the protocol: simple, ll128, ll.").required(),
-      field<&ProtocolSpec::bandwidth_share>("bandwidth_share", "Payload rate over the link's effective rate.").share(),
-      field<&ProtocolSpec::base_latency>("base_latency", "Latency once per collective.").non_negative(),
-      field<&ProtocolSpec::step_latency>("step_latency",
-                                         "Latency of one algorithm step by link part name, or `default`.")
+      field<&ProtocolSpec::bandwidth_share>("bandwidth_share",
+                                            "Payload rate over the link's effective rate.")
+          .share(),
+      field<&ProtocolSpec::base_latency>("base_latency", "Latency once per collective.")
           .non_negative(),
-      field<&ProtocolSpec::max_bandwidth>("max_bandwidth", "Cap per rank; 0 = none.").non_negative(),
+      field<&ProtocolSpec::step_latency>(
+          "step_latency", "Latency of one algorithm step by link part name, or `default`.")
+          .non_negative(),
+      field<&ProtocolSpec::max_bandwidth>("max_bandwidth", "Cap per rank; 0 = none.")
+          .non_negative(),
   };
-  static constexpr StructInfo info{"protocol", "How one protocol of a collective library moves bytes.", fields};
+  static constexpr StructInfo info{"protocol",
+                                   "How one protocol of a collective library moves bytes.", fields};
   return info;
 }
 
 const StructInfo& StructTable<ChunkStep>::info() {
   static constexpr Field fields[] = {
       field<&ChunkStep::below_rounds>(
-          "below_rounds", "Applies when the buffer is below so many rounds of channels x heads x chunk so far.")
+          "below_rounds",
+          "Applies when the buffer is below so many rounds of channels x heads x chunk so far.")
           .required()
           .positive(),
       field<&ChunkStep::chunk>("chunk", "The smaller chunk.").required().positive(),
@@ -31,41 +37,56 @@ const StructInfo& StructTable<ChunkStep>::info() {
 
 const StructInfo& StructTable<LibraryAlgorithmSpec>::info() {
   static constexpr Field fields[] = {
-      field<&LibraryAlgorithmSpec::algorithm>("algorithm", "Name in the algorithm registry: ring, in_switch, ...")
+      field<&LibraryAlgorithmSpec::algorithm>(
+          "algorithm", "Name in the algorithm registry: ring, in_switch, ...")
           .required(),
-      field<&LibraryAlgorithmSpec::protocols>("protocols", "Protocols that the library has for it.").required().not_empty(),
+      field<&LibraryAlgorithmSpec::protocols>("protocols", "Protocols that the library has for it.")
+          .required()
+          .not_empty(),
       field<&LibraryAlgorithmSpec::bandwidth_share>("bandwidth_share",
                                                     "Extra factor by link part name, or `default`.")
           .share(),
-      field<&LibraryAlgorithmSpec::pipeline_stages>("pipeline_stages",
-                                                    "Stages of the pipeline that a chunk fills before data flows.")
+      field<&LibraryAlgorithmSpec::pipeline_stages>(
+          "pipeline_stages", "Stages of the pipeline that a chunk fills before data flows.")
           .non_negative(),
       field<&LibraryAlgorithmSpec::chunk>(
           "chunk", "Bytes in flight per stage, channel and head at large sizes; 0 = none.")
           .non_negative(),
-      field<&LibraryAlgorithmSpec::min_ranks>("min_ranks", "Smallest group it runs on.").at_least(1),
-      field<&LibraryAlgorithmSpec::max_ranks>("max_ranks", "Largest group it runs on; 0 = any.").non_negative(),
-      field<&LibraryAlgorithmSpec::links>("links", "Only on planes of these link parts; empty = any.")
+      field<&LibraryAlgorithmSpec::min_ranks>("min_ranks", "Smallest group it runs on.")
+          .at_least(1),
+      field<&LibraryAlgorithmSpec::max_ranks>("max_ranks", "Largest group it runs on; 0 = any.")
+          .non_negative(),
+      field<&LibraryAlgorithmSpec::links>("links",
+                                          "Only on planes of these link parts; empty = any.")
           .names(PartKind::link),
-      field<&LibraryAlgorithmSpec::types>("types", "Only for these collectives, such as ALL_TO_ALL; empty = all it can do."),
-      field<&LibraryAlgorithmSpec::channels>("channels", "Parallel channels, each with a chunk in flight.").at_least(1),
-      field<&LibraryAlgorithmSpec::max_heads>("max_heads",
-                                              "in_switch: at most so many heads share the buffer; 1 elsewhere.")
+      field<&LibraryAlgorithmSpec::types>(
+          "types", "Only for these collectives, such as ALL_TO_ALL; empty = all it can do."),
+      field<&LibraryAlgorithmSpec::types>("types",
+                                          "Only for these collectives; empty = all that it can do.")
+          .one_of(collective_types),
+      field<&LibraryAlgorithmSpec::channels>("channels",
+                                             "Parallel channels, each with a chunk in flight.")
+          .at_least(1),
+      field<&LibraryAlgorithmSpec::max_heads>(
+          "max_heads", "in_switch: at most so many heads share the buffer; 1 elsewhere.")
           .at_least(1),
       field<&LibraryAlgorithmSpec::head_rates>(
           "head_rates",
-          "in_switch: rates tried per head, largest first; the first that fits the port is used; empty = port rate.")
+          "in_switch: rates tried per head, largest first; the first that fits the port is used; "
+          "empty = port rate.")
           .positive(),
-      field<&LibraryAlgorithmSpec::chunk_steps>("chunk_steps",
-                                                "Smaller chunks for smaller buffers; the last that applies counts."),
+      field<&LibraryAlgorithmSpec::chunk_steps>(
+          "chunk_steps", "Smaller chunks for smaller buffers; the last that applies counts."),
   };
-  static constexpr StructInfo info{"library_algorithm", "An algorithm as this library runs it.", fields};
+  static constexpr StructInfo info{"library_algorithm", "An algorithm as this library runs it.",
+                                   fields};
   return info;
 }
 
 const StructInfo& StructTable<CollectiveLibrarySpec>::info() {
   static constexpr Field fields[] = {
-      field<&CollectiveLibrarySpec::algorithms>("algorithms", "Algorithms that the library chooses from."),
+      field<&CollectiveLibrarySpec::algorithms>("algorithms",
+                                                "Algorithms that the library chooses from."),
       field<&CollectiveLibrarySpec::units_share>(
           "units_share", "Share of the chip's execution units that a running collective occupies.")
           .non_negative()
@@ -77,25 +98,34 @@ const StructInfo& StructTable<CollectiveLibrarySpec>::info() {
 
 const StructInfo& StructTable<SoftwareSpec>::info() {
   static constexpr Field fields[] = {
-      field<&SoftwareSpec::flash_attention>("flash_attention", "Attention runs in one fused kernel."),
-      field<&SoftwareSpec::fused_norm>("fused_norm", "Normalisation and residual run in one kernel."),
-      field<&SoftwareSpec::fused_activation>("fused_activation", "Bias and GeLU, or SwiGLU, run in one kernel."),
+      field<&SoftwareSpec::flash_attention>("flash_attention",
+                                            "Attention runs in one fused kernel."),
+      field<&SoftwareSpec::fused_norm>("fused_norm",
+                                       "Normalisation and residual run in one kernel."),
+      field<&SoftwareSpec::fused_activation>("fused_activation",
+                                             "Bias and GeLU, or SwiGLU, run in one kernel."),
       field<&SoftwareSpec::fused_rope>("fused_rope", "The rotary embedding runs in one kernel."),
-      field<&SoftwareSpec::graph_capture>("graph_capture", "Steps are launched as captured graphs."),
-      field<&SoftwareSpec::kernel_launch>("kernel_launch", "Gap on the device between dependent kernels.")
+      field<&SoftwareSpec::graph_capture>("graph_capture",
+                                          "Steps are launched as captured graphs."),
+      field<&SoftwareSpec::kernel_launch>("kernel_launch",
+                                          "Gap on the device between dependent kernels.")
           .required()
           .non_negative(),
-      field<&SoftwareSpec::graph_kernel_launch>("graph_kernel_launch", "The same inside a captured graph.")
+      field<&SoftwareSpec::graph_kernel_launch>("graph_kernel_launch",
+                                                "The same inside a captured graph.")
           .non_negative(),
-      field<&SoftwareSpec::step_overhead>("step_overhead", "Host work per training step that nothing hides.")
+      field<&SoftwareSpec::step_overhead>("step_overhead",
+                                          "Host work per training step that nothing hides.")
           .non_negative(),
-      field<&SoftwareSpec::straggler_share>("straggler_share",
-                                            "Share of step time lost to jitter; 0 unless it was measured elsewhere.")
+      field<&SoftwareSpec::straggler_share>(
+          "straggler_share",
+          "Share of step time lost to jitter; 0 unless it was measured elsewhere.")
           .non_negative()
           .at_most(1, true),
       field<&SoftwareSpec::collectives>("collectives", "The collective library."),
   };
-  static constexpr StructInfo info{"software", "One generation of a kernel library, as a named profile.", fields};
+  static constexpr StructInfo info{
+      "software", "One generation of a kernel library, as a named profile.", fields};
   return info;
 }
 

@@ -18,9 +18,12 @@ const StructInfo& StructTable<TableCell>::info() {
   return info;
 }
 
-void StructTable<TableCell>::check(Decoder& d, const JsonValue& v, const std::string& path, const TableCell& cell) {
+void StructTable<TableCell>::check(Decoder& d, const JsonValue& v, const std::string& path,
+                                   const TableCell& cell) {
   if (cell.formula.empty() == cell.quote.empty()) {
-    d.diagnostics.error("missing-key", fmt::format("'{}' needs exactly one of 'formula' and 'quote'", path), v.span);
+    d.diagnostics.error("missing-key",
+                        fmt::format("'{}' needs exactly one of 'formula' and 'quote'", path),
+                        v.span);
   }
   if (!cell.quote.empty() && cell.source.empty()) {
     d.diagnostics.error("missing-key", fmt::format("'{}' quotes without a 'source'", path), v.span);
@@ -30,12 +33,15 @@ void StructTable<TableCell>::check(Decoder& d, const JsonValue& v, const std::st
 const StructInfo& StructTable<TableColumn>::info() {
   static constexpr Field fields[] = {
       field<&TableColumn::title>("title", "Heading.").required(),
-      field<&TableColumn::part>("part", "Part of the column, as system:NAME or chip:NAME; empty for ratios."),
-      field<&TableColumn::alternatives>("alternatives", "Alternatives of the part (and of its chip) to use."),
+      field<&TableColumn::part>(
+          "part", "Part of the column, as system:NAME or chip:NAME; empty for ratios."),
+      field<&TableColumn::alternatives>("alternatives",
+                                        "Alternatives of the part (and of its chip) to use."),
       field<&TableColumn::ratio_of>("ratio_of", "Title of the column above the fraction line."),
       field<&TableColumn::ratio_to>("ratio_to", "Title of the column below it."),
   };
-  static constexpr StructInfo info{"column", "One column: a part, or the ratio of two columns.", fields};
+  static constexpr StructInfo info{"column", "One column: a part, or the ratio of two columns.",
+                                   fields};
   return info;
 }
 
@@ -58,11 +64,13 @@ const StructInfo& StructTable<TableSpec>::info() {
       field<&TableSpec::rows>("rows", "Rows from top to bottom.").required().not_empty(),
       field<&TableSpec::notes>("notes", "Notes under the table."),
   };
-  static constexpr StructInfo info{"table", "A comparison table whose cells are formulas over parts.", fields};
+  static constexpr StructInfo info{
+      "table", "A comparison table whose cells are formulas over parts.", fields};
   return info;
 }
 
-void StructTable<TableSpec>::check(Decoder& d, const JsonValue& v, const std::string&, const TableSpec& table) {
+void StructTable<TableSpec>::check(Decoder& d, const JsonValue& v, const std::string&,
+                                   const TableSpec& table) {
   std::vector<std::string> titles;
   for (const TableColumn& column : table.columns) titles.push_back(column.title);
   const JsonValue* rows = v.find("rows");
@@ -72,7 +80,8 @@ void StructTable<TableSpec>::check(Decoder& d, const JsonValue& v, const std::st
     if (!cells) continue;
     for (const JsonMember& cell : cells->members) {
       if (std::find(titles.begin(), titles.end(), cell.key) != titles.end()) continue;
-      d.diagnostics.error("unknown-key", fmt::format("'rows.{}.cells' names no column '{}'", i, cell.key),
+      d.diagnostics.error("unknown-key",
+                          fmt::format("'rows.{}.cells' names no column '{}'", i, cell.key),
                           cell.key_span, suggestion(cell.key, titles, "columns"));
     }
   }

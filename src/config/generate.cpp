@@ -10,8 +10,8 @@
 #include <ostream>
 
 #include "config/codec.hpp"
-#include "config/spec_tables.hpp"
 #include "config/document.hpp"
+#include "config/spec_tables.hpp"
 
 namespace xpusim {
 namespace {
@@ -25,23 +25,34 @@ using Json = nlohmann::ordered_json;
 
 std::string type_text(const TypeInfo& type, const Rule& rule) {
   switch (type.type) {
-    case TypeClass::quantity: return std::string(dimension_name(type.dimension));
-    case TypeClass::number: return "number";
-    case TypeClass::integer: return "whole number";
-    case TypeClass::boolean: return "true or false";
+    case TypeClass::quantity:
+      return std::string(dimension_name(type.dimension));
+    case TypeClass::number:
+      return "number";
+    case TypeClass::integer:
+      return "whole number";
+    case TypeClass::boolean:
+      return "true or false";
     case TypeClass::text:
       if (rule.refers_to) return fmt::format("name of a {}", kind_word(*rule.refers_to));
       return "text";
-    case TypeClass::word: return "word";
-    case TypeClass::list: return fmt::format("list of {}", type_text(*type.element, rule));
-    case TypeClass::map: return fmt::format("{} by key", type_text(*type.element, rule));
-    case TypeClass::structure: return "object";
-    case TypeClass::any: return "text or number";
+    case TypeClass::word:
+      return "word";
+    case TypeClass::list:
+      return fmt::format("list of {}", type_text(*type.element, rule));
+    case TypeClass::map:
+      return fmt::format("{} by key", type_text(*type.element, rule));
+    case TypeClass::structure:
+      return "object";
+    case TypeClass::any:
+      return "text or number";
   }
   throw InternalError("a type class without a name");
 }
 
-const TypeInfo& leaf(const TypeInfo& type) { return type.element ? leaf(*type.element) : type; }
+const TypeInfo& leaf(const TypeInfo& type) {
+  return type.element ? leaf(*type.element) : type;
+}
 
 /// Words first, then the range, then the keys: whatever limits the value.
 std::string limits(const TypeInfo& type, const Rule& rule) {
@@ -52,7 +63,8 @@ std::string limits(const TypeInfo& type, const Rule& rule) {
     for (const std::string_view word : words) shown.emplace_back(word.empty() ? "\"\"" : word);
     parts.push_back(fmt::format("one of {}", fmt::join(shown, ", ")));
   }
-  if (std::string range = config::range_text(rule); !range.empty()) parts.push_back(std::move(range));
+  if (std::string range = config::range_text(rule); !range.empty())
+    parts.push_back(std::move(range));
   if (!rule.keys.empty()) parts.push_back(fmt::format("keys: {}", fmt::join(rule.keys, ", ")));
   if (rule.not_empty) parts.push_back("not empty");
   return fmt::format("{}", fmt::join(parts, "; "));
@@ -66,8 +78,8 @@ std::string requirement(const Field& field) {
 }
 
 FieldDescription described(const Field& field, const std::string& path) {
-  return {path, type_text(field.type(), field.rule), requirement(field), limits(field.type(), field.rule),
-          std::string(field.description)};
+  return {path, type_text(field.type(), field.rule), requirement(field),
+          limits(field.type(), field.rule), std::string(field.description)};
 }
 
 /// The struct inside a field and the path to its members: "planes[]", "ports.<key>".
@@ -78,11 +90,13 @@ const StructInfo* inner_struct(const TypeInfo& type, std::string& path) {
   return type.element ? inner_struct(*type.element, path) : nullptr;
 }
 
-void describe_struct(const StructInfo& info, const std::string& path, std::vector<FieldDescription>& out) {
+void describe_struct(const StructInfo& info, const std::string& path,
+                     std::vector<FieldDescription>& out) {
   for (const Field& field : info.fields) {
     std::string inside = config::joined(path, field.name);
     out.push_back(described(field, inside));
-    if (const StructInfo* inner = inner_struct(field.type(), inside)) describe_struct(*inner, inside, out);
+    if (const StructInfo* inner = inner_struct(field.type(), inside))
+      describe_struct(*inner, inside, out);
   }
 }
 
@@ -91,8 +105,10 @@ void describe_struct(const StructInfo& info, const std::string& path, std::vecto
 Json schema_of(const TypeInfo& type, const Rule& rule, bool in_list);
 
 void add_range(Json& schema, const Rule& rule) {
-  if (std::isfinite(rule.minimum)) schema[rule.open_minimum ? "exclusiveMinimum" : "minimum"] = rule.minimum;
-  if (std::isfinite(rule.maximum)) schema[rule.open_maximum ? "exclusiveMaximum" : "maximum"] = rule.maximum;
+  if (std::isfinite(rule.minimum))
+    schema[rule.open_minimum ? "exclusiveMinimum" : "minimum"] = rule.minimum;
+  if (std::isfinite(rule.maximum))
+    schema[rule.open_maximum ? "exclusiveMaximum" : "maximum"] = rule.maximum;
 }
 
 /// Integers print without ".0".
@@ -108,7 +124,8 @@ Json struct_schema(const StructInfo& info, bool in_list) {
     Json property = schema_of(field.type(), field.rule, in_list);
     property["description"] = field.description;
     if (!field.optional && !field.rule.required) {
-      if (const auto value = field.default_value()) property["default"] = Json::parse(canonical_json(*value));
+      if (const auto value = field.default_value())
+        property["default"] = Json::parse(canonical_json(*value));
     }
     schema["properties"][std::string(field.name)] = std::move(property);
     if (field.rule.required) required.push_back(field.name);
@@ -134,7 +151,9 @@ Json schema_of(const TypeInfo& type, const Rule& rule, bool in_list) {
       schema["type"] = "integer";
       add_integer_range(schema, rule);
       break;
-    case TypeClass::boolean: schema["type"] = "boolean"; break;
+    case TypeClass::boolean:
+      schema["type"] = "boolean";
+      break;
     case TypeClass::text:
       schema["type"] = "string";
       if (!rule.words.empty()) schema["enum"] = rule.words;
@@ -143,7 +162,9 @@ Json schema_of(const TypeInfo& type, const Rule& rule, bool in_list) {
       schema["type"] = "string";
       schema["enum"] = type.words;
       break;
-    case TypeClass::any: schema["type"] = {"string", "number", "boolean", "array"}; break;
+    case TypeClass::any:
+      schema["type"] = {"string", "number", "boolean", "array"};
+      break;
     case TypeClass::list:
       schema["type"] = "array";
       schema["items"] = schema_of(*type.element, rule, true);
@@ -154,7 +175,9 @@ Json schema_of(const TypeInfo& type, const Rule& rule, bool in_list) {
       if (!rule.keys.empty()) schema["propertyNames"] = {{"enum", rule.keys}};
       schema["additionalProperties"] = schema_of(*type.element, rule, in_list);
       break;
-    case TypeClass::structure: schema = struct_schema(type.structure(), in_list); break;
+    case TypeClass::structure:
+      schema = struct_schema(type.structure(), in_list);
+      break;
   }
   return schema;
 }
@@ -181,18 +204,23 @@ void write_fields(std::ostream& out, const std::vector<FieldDescription>& fields
 }
 
 constexpr std::array all_dimensions{
-    DimensionOf<Seconds>::value,        DimensionOf<Bytes>::value,         DimensionOf<Flops>::value,
-    DimensionOf<BytesPerSecond>::value, DimensionOf<FlopsPerSecond>::value, DimensionOf<Hertz>::value,
-    DimensionOf<Watts>::value,          DimensionOf<Joules>::value,        DimensionOf<JoulesPerByte>::value,
-    DimensionOf<JoulesPerFlop>::value,  DimensionOf<Dollars>::value,       DimensionOf<DollarsPerSecond>::value,
+    DimensionOf<Seconds>::value,        DimensionOf<Bytes>::value,
+    DimensionOf<Flops>::value,          DimensionOf<BytesPerSecond>::value,
+    DimensionOf<FlopsPerSecond>::value, DimensionOf<Hertz>::value,
+    DimensionOf<Watts>::value,          DimensionOf<Joules>::value,
+    DimensionOf<JoulesPerByte>::value,  DimensionOf<JoulesPerFlop>::value,
+    DimensionOf<Dollars>::value,        DimensionOf<DollarsPerSecond>::value,
 };
 
 void write_units(std::ostream& out) {
   out << "## Values with units\n\n"
-         "A dimensioned value is a string: a decimal number, one optional space, a unit. SI prefixes are decimal\n"
-         "(`1 GB` is 10^9 bytes), IEC prefixes binary (`1 GiB` is 2^30). A bare number is refused, except 0. `Gb` is\n"
+         "A dimensioned value is a string: a decimal number, one optional space, a unit. SI "
+         "prefixes are decimal\n"
+         "(`1 GB` is 10^9 bytes), IEC prefixes binary (`1 GiB` is 2^30). A bare number is refused, "
+         "except 0. `Gb` is\n"
          "refused: write `Gbit` or `GB`.\n\n"
-         "Units: B, bit, FLOP, OP, s, min, h, Hz, W, J, Wh, USD, and quotients of two of them such as `GB/s`, `pJ/bit`\n"
+         "Units: B, bit, FLOP, OP, s, min, h, Hz, W, J, Wh, USD, and quotients of two of them such "
+         "as `GB/s`, `pJ/bit`\n"
          "or `USD/h`.\n\n| dimension | example |\n|---|---|\n";
   for (const Dimension dimension : all_dimensions) {
     out << fmt::format("| {} | `{}` |\n", dimension_name(dimension), dimension_example(dimension));
@@ -222,11 +250,14 @@ std::vector<FieldDescription> field_descriptions(PartKind kind) {
 
 namespace {
 
-std::string without_item(std::string_view segment) { return std::string(segment.substr(0, segment.find('['))); }
+std::string without_item(std::string_view segment) {
+  return std::string(segment.substr(0, segment.find('[')));
+}
 
 bool is_index(std::string_view segment) {
-  return segment == "[]" || (!segment.empty() && std::all_of(segment.begin(), segment.end(),
-                                                              [](char c) { return c >= '0' && c <= '9'; }));
+  return segment == "[]" ||
+         (!segment.empty() &&
+          std::all_of(segment.begin(), segment.end(), [](char c) { return c >= '0' && c <= '9'; }));
 }
 
 [[noreturn]] void unknown_field(PartKind kind, const StructInfo* info, std::string_view path,
@@ -266,7 +297,8 @@ FieldDescription describe_field(PartKind kind, std::string_view dotted_path) {
       const bool list = type->type == TypeClass::list;
       // An item may be left out: "planes.link" reads as well as "planes.0.link".
       const bool skipped = list && !is_index(written);
-      if (skipped) rest = dotted_path.substr(static_cast<std::size_t>(written.data() - dotted_path.data()));
+      if (skipped)
+        rest = dotted_path.substr(static_cast<std::size_t>(written.data() - dotted_path.data()));
       path += list ? "[]" : ".<key>";
       type = type->element;
     } else {
@@ -282,7 +314,8 @@ FieldDescription describe_field(PartKind kind, std::string_view dotted_path) {
 const std::vector<ErrorCode>& config_error_codes() {
   static const std::vector<ErrorCode> codes{
       {"ambiguous-name", "Two files of one root describe the same part."},
-      {"bad-override", "A --set is not of the form path.to.field=value, or its path leads nowhere."},
+      {"bad-override",
+       "A --set is not of the form path.to.field=value, or its path leads nowhere."},
       {"dangling-source", "A JSON pointer in sources or alternatives points at nothing."},
       {"duplicate-key", "One object has the same key twice."},
       {"empty-file", "The file holds no JSON value."},
@@ -327,7 +360,8 @@ std::string json_schema(PartKind kind) {
               {"title", fmt::format("xpusim {}", kind_word(kind))},
               {"description", info.description}};
   schema.update(struct_schema(info, false));
-  schema["properties"]["schema"] = {{"const", 1}, {"description", schema["properties"]["schema"]["description"]}};
+  schema["properties"]["schema"] = {{"const", 1},
+                                    {"description", schema["properties"]["schema"]["description"]}};
   schema["properties"]["kind"] = {{"const", kind_word(kind)},
                                   {"description", schema["properties"]["kind"]["description"]}};
   schema["required"] = {"schema", "kind", "name"};
@@ -357,8 +391,10 @@ void write_json_schemas(const std::filesystem::path& folder) {
 
 void write_config_reference(std::ostream& out) {
   out << "# Configuration reference\n\n"
-         "Generated by `xpusim internal generate-docs` from the field tables in `src/config/`; do not edit.\n\n"
-         "Every file is a JSON object. Its schema for editors is `configs/schema/<kind>.schema.json`.\n\n";
+         "Generated by `xpusim internal generate-docs` from the field tables in `src/config/`; do "
+         "not edit.\n\n"
+         "Every file is a JSON object. Its schema for editors is "
+         "`configs/schema/<kind>.schema.json`.\n\n";
   write_units(out);
   out << "\n## What every file carries\n\n";
   std::vector<FieldDescription> common;
@@ -373,7 +409,8 @@ void write_config_reference(std::ostream& out) {
     write_fields(out, fields);
   }
   out << "\n## Error codes\n\n| code | meaning |\n|---|---|\n";
-  for (const ErrorCode& code : config_error_codes()) out << fmt::format("| `{}` | {} |\n", code.code, code.meaning);
+  for (const ErrorCode& code : config_error_codes())
+    out << fmt::format("| `{}` | {} |\n", code.code, code.meaning);
 }
 
 }  // namespace xpusim

@@ -1,5 +1,6 @@
-// nlohmann's SAX parser has no positions in 3.11; a counting iterator under it gives the byte just past each token,
-// and the start of a token is the first byte after the previous token that is no blank, comma or colon.
+// nlohmann's SAX parser has no positions in 3.11; a counting iterator under it gives the byte just
+// past each token, and the start of a token is the first byte after the previous token that is no
+// blank, comma or colon.
 
 #include "config/json_document.hpp"
 
@@ -40,27 +41,37 @@ class CountingIterator {
     ++*this;
     return before;
   }
-  friend bool operator==(const CountingIterator& a, const CountingIterator& b) { return a.at_ == b.at_; }
-  friend bool operator!=(const CountingIterator& a, const CountingIterator& b) { return a.at_ != b.at_; }
+  friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
+    return a.at_ == b.at_;
+  }
+  friend bool operator!=(const CountingIterator& a, const CountingIterator& b) {
+    return a.at_ != b.at_;
+  }
 
  private:
   const char* at_;
   const char** reached_;
 };
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '+' ||
-         c == '-' || c == '.';
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         c == '+' || c == '-' || c == '.';
 }
 
 /// Builds the tree, refuses duplicates and depth, and words the errors.
 class TreeBuilder {
  public:
-  TreeBuilder(std::shared_ptr<const SourceText> source, std::size_t begin, std::size_t end, Diagnostics& diagnostics)
-      : source_(std::move(source)), text_(std::string_view(source_->text).substr(0, end)), last_end_(begin),
-        reached_(text_.data() + begin), diagnostics_(diagnostics) {
+  TreeBuilder(std::shared_ptr<const SourceText> source, std::size_t begin, std::size_t end,
+              Diagnostics& diagnostics)
+      : source_(std::move(source)),
+        text_(std::string_view(source_->text).substr(0, end)),
+        last_end_(begin),
+        reached_(text_.data() + begin),
+        diagnostics_(diagnostics) {
     if (text_.substr(begin).starts_with("\xEF\xBB\xBF")) last_end_ += 3;
   }
 
@@ -99,8 +110,9 @@ class TreeBuilder {
     top.duplicate = !top.keys.insert(name).second;
     if (top.duplicate) {
       const auto& first = top.value.find_member(name)->key_span;
-      diagnostics_.error("duplicate-key", fmt::format("'{}' is given twice in one object", name), span,
-                         fmt::format("it stands at line {} already; keep one", line_column(first).line));
+      diagnostics_.error(
+          "duplicate-key", fmt::format("'{}' is given twice in one object", name), span,
+          fmt::format("it stands at line {} already; keep one", line_column(first).line));
     }
     top.pending.key = std::move(name);
     top.pending.key_span = span;
@@ -119,7 +131,9 @@ class TreeBuilder {
     bool duplicate = false;
   };
 
-  [[nodiscard]] std::size_t consumed() const { return static_cast<std::size_t>(reached_ - text_.data()); }
+  [[nodiscard]] std::size_t consumed() const {
+    return static_cast<std::size_t>(reached_ - text_.data());
+  }
 
   [[nodiscard]] std::size_t token_start() const {
     std::size_t i = last_end_;
@@ -155,7 +169,8 @@ class TreeBuilder {
     value.type = type;
     value.span = token(consumed());
     if (stack_.size() == max_json_depth) {
-      diagnostics_.error("nesting-depth", fmt::format("more than {} levels of brackets", max_json_depth), value.span,
+      diagnostics_.error("nesting-depth",
+                         fmt::format("more than {} levels of brackets", max_json_depth), value.span,
                          "no configuration is nested that deep");
       return false;
     }
@@ -187,7 +202,8 @@ class TreeBuilder {
     top.duplicate = false;
   }
 
-  /// Where the token that the parser stumbled over begins: commas and colons before it were accepted.
+  /// Where the token that the parser stumbled over begins: commas and colons before it were
+  /// accepted.
   [[nodiscard]] std::size_t failure_start() const {
     std::size_t i = last_end_;
     while (i < text_.size()) {
@@ -216,7 +232,8 @@ class TreeBuilder {
                          "write a number below 1.8e308");
       return;
     }
-    if (text_[start] == '"' && what.find("invalid string") != std::string::npos) return report_string(start, what);
+    if (text_[start] == '"' && what.find("invalid string") != std::string::npos)
+      return report_string(start, what);
     diagnostics_.error("syntax", syntax_message(start, word, what), span, syntax_help(start, word));
   }
 
@@ -232,18 +249,22 @@ class TreeBuilder {
     // The last character that says something, so that the excerpt is not an empty line.
     std::size_t last = text_.size();
     while (last > 0 && is_blank(text_[last - 1])) --last;
-    diagnostics_.error("truncated-file", fmt::format("the file ends inside the {} that opens at line {}",
-                                                     object ? "object" : "array", line_column(open.span).line),
-                       {source_, last, 0}, fmt::format("complete it and close it with '{}'", object ? '}' : ']'));
+    diagnostics_.error("truncated-file",
+                       fmt::format("the file ends inside the {} that opens at line {}",
+                                   object ? "object" : "array", line_column(open.span).line),
+                       {source_, last, 0},
+                       fmt::format("complete it and close it with '{}'", object ? '}' : ']'));
   }
 
   bool report_not_finite(std::string_view word, const SourceSpan& span) {
     std::string low(word);
-    std::transform(low.begin(), low.end(), low.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    std::transform(low.begin(), low.end(), low.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
     if (low.starts_with('-') || low.starts_with('+')) low.erase(0, 1);
     if (low != "nan" && low != "inf" && low != "infinity") return false;
-    diagnostics_.error("not-finite", fmt::format("{} is no number that a configuration can hold", word), span,
+    diagnostics_.error("not-finite",
+                       fmt::format("{} is no number that a configuration can hold", word), span,
                        "write a finite number, or leave the key out");
     return true;
   }
@@ -259,7 +280,8 @@ class TreeBuilder {
     const std::size_t bad = std::max(start, consumed() - 1);
     const bool line_break = bad < text_.size() && (text_[bad] == '\n' || text_[bad] == '\r');
     if (line_break) {
-      diagnostics_.error("syntax", "a string ends at the end of its line", {source_, start, bad - start},
+      diagnostics_.error("syntax", "a string ends at the end of its line",
+                         {source_, start, bad - start},
                          "close it with '\"', or write \\n for a line break");
       return;
     }
@@ -267,17 +289,19 @@ class TreeBuilder {
                        "escape it, or leave it out");
   }
 
-  [[nodiscard]] std::string syntax_message(std::size_t start, std::string_view word, std::string_view what) const {
+  [[nodiscard]] std::string syntax_message(std::size_t start, std::string_view word,
+                                           std::string_view what) const {
     const std::string_view found = word.empty() ? text_.substr(start, 1) : word.substr(0, 40);
     std::string expected = "a value";
     const auto at = what.rfind("; expected ");
     if (at != std::string_view::npos) {
       const std::string_view token = what.substr(at + 11);
       const bool end = token.find("end of input") != std::string_view::npos;
-      expected = end ? "the end of the file" : token.find("string") != std::string_view::npos ? "a key in double quotes"
-                       : token.find(']') != std::string_view::npos ? "',' or ']'"
-                       : token.find('}') != std::string_view::npos ? "',' or '}'"
-                                                                   : std::string(token);
+      expected = end                                              ? "the end of the file"
+                 : token.find("string") != std::string_view::npos ? "a key in double quotes"
+                 : token.find(']') != std::string_view::npos      ? "',' or ']'"
+                 : token.find('}') != std::string_view::npos      ? "',' or '}'"
+                                                                  : std::string(token);
     }
     if (text_[start] == '"') return fmt::format("a string stands where {} is expected", expected);
     return fmt::format("'{}' stands where {} is expected", found, expected);
@@ -293,8 +317,10 @@ class TreeBuilder {
     if (c == '\'') return "write strings in double quotes";
     if (word == "True" || word == "False") return "write true or false";
     if (word == "None") return "leave the key out";
-    if (c == '"' && !stack_.empty() && previous != ',' && previous != ':') return "a comma is missing before it";
-    if (word.starts_with('.') || word.starts_with('+')) return "JSON numbers start with a digit or '-'";
+    if (c == '"' && !stack_.empty() && previous != ',' && previous != ':')
+      return "a comma is missing before it";
+    if (word.starts_with('.') || word.starts_with('+'))
+      return "JSON numbers start with a digit or '-'";
     if (word.size() > 1 && c == '0') return "JSON numbers are decimal, without leading zeros";
     if (!word.empty() && (c < '0' || c > '9') && c != '-') return "write strings in double quotes";
     return "";
@@ -309,12 +335,13 @@ class TreeBuilder {
   JsonValue root_;
 };
 
-bool refuse_encoding(const std::shared_ptr<const SourceText>& source, std::string_view text, Diagnostics& diagnostics) {
+bool refuse_encoding(const std::shared_ptr<const SourceText>& source, std::string_view text,
+                     Diagnostics& diagnostics) {
   const bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
   const std::size_t bad = utf16 ? 0 : ill_formed_utf8(text);
   if (bad == std::string_view::npos) return false;
-  diagnostics.error("invalid-utf8", utf16 ? "the file is UTF-16" : "a byte that is not UTF-8", {source, bad, 1},
-                    "save the file as UTF-8");
+  diagnostics.error("invalid-utf8", utf16 ? "the file is UTF-16" : "a byte that is not UTF-8",
+                    {source, bad, 1}, "save the file as UTF-8");
   return true;
 }
 
@@ -323,7 +350,8 @@ void write_canonical(std::string& out, const JsonValue& value);
 void write_object(std::string& out, const JsonValue& value) {
   std::vector<const JsonMember*> members;
   for (const JsonMember& member : value.members) members.push_back(&member);
-  std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
+  std::sort(members.begin(), members.end(),
+            [](const auto* a, const auto* b) { return a->key < b->key; });
   out += '{';
   for (const JsonMember* member : members) {
     if (member != members.front()) out += ',';
@@ -335,12 +363,23 @@ void write_object(std::string& out, const JsonValue& value) {
 
 void write_canonical(std::string& out, const JsonValue& value) {
   switch (value.type) {
-    case JsonType::null: out += "null"; return;
-    case JsonType::boolean: out += value.boolean ? "true" : "false"; return;
-    case JsonType::number: out += value.text; return;
-    case JsonType::string: out += json_quoted(value.text); return;
-    case JsonType::object: write_object(out, value); return;
-    case JsonType::array: break;
+    case JsonType::null:
+      out += "null";
+      return;
+    case JsonType::boolean:
+      out += value.boolean ? "true" : "false";
+      return;
+    case JsonType::number:
+      out += value.text;
+      return;
+    case JsonType::string:
+      out += json_quoted(value.text);
+      return;
+    case JsonType::object:
+      write_object(out, value);
+      return;
+    case JsonType::array:
+      break;
   }
   out += '[';
   for (std::size_t i = 0; i < value.items.size(); ++i) {
@@ -361,8 +400,10 @@ std::size_t ill_formed_utf8(std::string_view text) {
       ++i;
       continue;
     }
-    const std::size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3
-                               : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+    const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                               : lead >= 0xE0 && lead <= 0xEF ? 3
+                               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                              : 0;
     if (length == 0 || i + length > text.size()) return i;
     const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
@@ -375,8 +416,9 @@ std::size_t ill_formed_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-std::optional<JsonValue> parse_json_region(const std::shared_ptr<const SourceText>& source, std::size_t begin,
-                                           std::size_t end, Diagnostics& diagnostics) {
+std::optional<JsonValue> parse_json_region(const std::shared_ptr<const SourceText>& source,
+                                           std::size_t begin, std::size_t end,
+                                           Diagnostics& diagnostics) {
   TreeBuilder builder(source, begin, end, diagnostics);
   return builder.build();
 }
@@ -417,7 +459,8 @@ std::string pointer_escaped(std::string_view key) {
 std::string pointer_unescaped(std::string_view token) {
   std::string out;
   for (std::size_t i = 0; i < token.size(); ++i) {
-    const bool escape = token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1');
+    const bool escape =
+        token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1');
     out += escape ? (token[++i] == '0' ? '~' : '/') : token[i];
   }
   return out;
@@ -438,7 +481,8 @@ const JsonValue* child(const JsonValue& value, std::string_view token) {
 }  // namespace config
 
 const JsonMember* JsonValue::find_member(std::string_view key) const {
-  const auto found = std::find_if(members.begin(), members.end(), [&](const JsonMember& m) { return m.key == key; });
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const JsonMember& m) { return m.key == key; });
   return found == members.end() ? nullptr : &*found;
 }
 
@@ -458,7 +502,8 @@ const JsonValue* JsonValue::at(std::string_view pointer) const {
   return value;
 }
 
-std::optional<JsonValue> parse_json(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
+std::optional<JsonValue> parse_json(const std::shared_ptr<const SourceText>& source,
+                                    Diagnostics& diagnostics) {
   if (config::refuse_encoding(source, source->text, diagnostics)) return std::nullopt;
   return config::parse_json_region(source, 0, source->text.size(), diagnostics);
 }

@@ -12,8 +12,9 @@ namespace xpusim::config {
 inline constexpr std::size_t max_json_depth = 64;
 
 /// Parses the part [begin, end) of a source: an override's value stands behind its "=".
-[[nodiscard]] std::optional<JsonValue> parse_json_region(const std::shared_ptr<const SourceText>&, std::size_t begin,
-                                                         std::size_t end, Diagnostics&);
+[[nodiscard]] std::optional<JsonValue> parse_json_region(const std::shared_ptr<const SourceText>&,
+                                                         std::size_t begin, std::size_t end,
+                                                         Diagnostics&);
 
 /// Offset of the first byte that is not part of well-formed UTF-8, or npos.
 [[nodiscard]] std::size_t ill_formed_utf8(std::string_view text);

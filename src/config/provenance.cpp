@@ -13,7 +13,8 @@ using config::TypeClass;
 using config::TypeInfo;
 
 bool needs_source(const JsonValue& value, const TypeInfo& type) {
-  return value.type == JsonType::number || (value.type == JsonType::string && type.type == TypeClass::quantity);
+  return value.type == JsonType::number ||
+         (value.type == JsonType::string && type.type == TypeClass::quantity);
 }
 
 bool holds_numbers(const JsonValue& value, const TypeInfo& type) {
@@ -56,17 +57,19 @@ class Sources {
     }
   }
 
-  std::map<std::string, std::size_t, std::less<>> ranks_;  ///< index in the document's chain, by pointer
+  std::map<std::string, std::size_t, std::less<>>
+      ranks_;  ///< index in the document's chain, by pointer
 };
 
-void report(const Sources& sources, const JsonValue& value, const std::string& pointer, const std::string& path,
-            Diagnostics& diagnostics) {
+void report(const Sources& sources, const JsonValue& value, const std::string& pointer,
+            const std::string& path, Diagnostics& diagnostics) {
   const std::string help =
       fmt::format(R"(add "{}": {{"document": "...", "confidence": "..."}} to "sources")", pointer);
   const bool changed = sources.cover_in_parent(pointer);
   diagnostics.error("missing-source",
                     fmt::format("'{}' {}", path,
-                                changed ? "changes an inherited value and has no source of its own" : "has no source"),
+                                changed ? "changes an inherited value and has no source of its own"
+                                        : "has no source"),
                     value.span, help);
 }
 
@@ -76,32 +79,37 @@ Diagnostics missing_sources(const Document& document) {
   Diagnostics diagnostics;
   if (document.kind == PartKind::scenario || document.kind == PartKind::table) return diagnostics;
   const Sources sources(document);
-  config::visit_fields(
-      document.root, config::spec_info(document.kind),
-      [&](const JsonValue& value, const TypeInfo& type, const config::Rule&, const std::string& pointer,
-          const std::string& path) {
-        const std::size_t rank = config::chain_rank(document, value.span);
-        if (rank == document.chain.size()) return false;  // an override: the user vouches for it
-        // A list that no source reaches into is reported once, not number by number.
-        const bool whole_list = type.type == TypeClass::list && !sources.any_below(pointer);
-        if (!whole_list && !needs_source(value, type)) return true;
-        if (!whole_list || holds_numbers(value, type)) {
-          if (!sources.cover(pointer, rank)) report(sources, value, pointer, path, diagnostics);
-          return false;
-        }
-        return true;
-      });
+  config::visit_fields(document.root, config::spec_info(document.kind),
+                       [&](const JsonValue& value, const TypeInfo& type, const config::Rule&,
+                           const std::string& pointer, const std::string& path) {
+                         const std::size_t rank = config::chain_rank(document, value.span);
+                         if (rank == document.chain.size())
+                           return false;  // an override: the user vouches for it
+                         // A list that no source reaches into is reported once, not number by
+                         // number.
+                         const bool whole_list =
+                             type.type == TypeClass::list && !sources.any_below(pointer);
+                         if (!whole_list && !needs_source(value, type)) return true;
+                         if (!whole_list || holds_numbers(value, type)) {
+                           if (!sources.cover(pointer, rank))
+                             report(sources, value, pointer, path, diagnostics);
+                           return false;
+                         }
+                         return true;
+                       });
   return diagnostics;
 }
 
 std::vector<PartReference> references(const Document& document) {
   std::vector<PartReference> found;
   config::visit_fields(document.root, config::spec_info(document.kind),
-                       [&](const JsonValue& value, const TypeInfo& type, const config::Rule& rule, const std::string&,
-                           const std::string& path) {
+                       [&](const JsonValue& value, const TypeInfo& type, const config::Rule& rule,
+                           const std::string&, const std::string& path) {
                          const bool names_part = type.type == TypeClass::text && rule.refers_to &&
-                                                 value.type == JsonType::string && !value.text.empty();
-                         if (names_part) found.push_back({*rule.refers_to, value.text, value.span, path});
+                                                 value.type == JsonType::string &&
+                                                 !value.text.empty();
+                         if (names_part)
+                           found.push_back({*rule.refers_to, value.text, value.span, path});
                          return true;
                        });
   return found;
@@ -112,7 +120,8 @@ bool has_alternative(const Document& document, std::string_view alternative) {
   return all && all->find(alternative);
 }
 
-Document apply_alternative(const Document& document, std::string_view alternative, const SourceSpan& reference) {
+Document apply_alternative(const Document& document, std::string_view alternative,
+                           const SourceSpan& reference) {
   const JsonValue* all = document.root.find("alternatives");
   const JsonValue* chosen = all ? all->find(alternative) : nullptr;
   if (!chosen) {
@@ -122,7 +131,8 @@ Document apply_alternative(const Document& document, std::string_view alternativ
     }
     Diagnostics d;
     d.error("unknown-alternative",
-            fmt::format("{} '{}' has no alternative '{}'", kind_word(document.kind), document.name, alternative),
+            fmt::format("{} '{}' has no alternative '{}'", kind_word(document.kind), document.name,
+                        alternative),
             reference, config::suggestion(alternative, known, "alternatives"));
     throw InputError(std::move(d));
   }

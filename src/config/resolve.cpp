@@ -24,7 +24,8 @@ bool has_required(const StructInfo& info) {
   return false;
 }
 
-/// An absent struct stands for its defaults, unless it lacks what it requires: then the section does not apply.
+/// An absent struct stands for its defaults, unless it lacks what it requires: then the section
+/// does not apply.
 std::optional<JsonValue> default_of(const Field& field) {
   if (field.optional || field.rule.required) return std::nullopt;
   if (auto value = field.default_value()) return value;
@@ -53,12 +54,14 @@ JsonValue with_defaults(const JsonValue& given, const TypeInfo& type) {
     for (JsonValue& item : out.items) item = with_defaults(item, *type.element);
   }
   if (type.type == TypeClass::map) {
-    for (JsonMember& member : out.members) member.value = with_defaults(member.value, *type.element);
+    for (JsonMember& member : out.members)
+      member.value = with_defaults(member.value, *type.element);
   }
   return out;
 }
 
-/// A place in a document while a dotted path is followed; `value` is null where only the default is left.
+/// A place in a document while a dotted path is followed; `value` is null where only the default is
+/// left.
 struct Place {
   const JsonValue* value = nullptr;
   const StructInfo* structure = nullptr;
@@ -100,13 +103,15 @@ std::optional<Place> step_into_container(const Place& place, std::string_view se
   const JsonValue* value = list ? item_named(*place.value, segment) : place.value->find(segment);
   if (!value) return std::nullopt;
   const TypeInfo& type = *place.type->element;
-  return Place{value, type.type == TypeClass::structure ? &type.structure() : nullptr, &type, std::nullopt};
+  return Place{value, type.type == TypeClass::structure ? &type.structure() : nullptr, &type,
+               std::nullopt};
 }
 
 std::optional<FieldValue> scalar(const JsonValue& value, const TypeInfo& type) {
   if (value.type == JsonType::boolean) return FieldValue{value.boolean, {}, value.span, false};
   if (type.type == TypeClass::quantity) {
-    if (value.type == JsonType::number) return FieldValue{value.number, type.dimension, value.span, false};
+    if (value.type == JsonType::number)
+      return FieldValue{value.number, type.dimension, value.span, false};
     const ParsedQuantity parsed = parse_quantity(value.text, type.dimension);
     if (value.type != JsonType::string || !parsed.value) return std::nullopt;
     return FieldValue{*parsed.value, type.dimension, value.span, false};
@@ -121,7 +126,8 @@ std::size_t segment_length(const Place& place, std::string_view rest) {
   std::size_t length = std::min(rest.find('.'), rest.size());
   if (place.structure || !place.value || place.value->type != JsonType::object) return length;
   for (const JsonMember& member : place.value->members) {
-    const bool fits = rest.starts_with(member.key) && (rest.size() == member.key.size() || rest[member.key.size()] == '.');
+    const bool fits = rest.starts_with(member.key) &&
+                      (rest.size() == member.key.size() || rest[member.key.size()] == '.');
     if (fits) length = std::max(length, member.key.size());
   }
   return length;
@@ -136,7 +142,8 @@ std::optional<FieldValue> read_field(const Document& document, std::string_view 
     const std::size_t length = segment_length(place, rest);
     const std::string_view segment = rest.substr(0, length);
     rest.remove_prefix(std::min(rest.size(), length + 1));
-    auto next = place.structure ? step_into_struct(place, segment) : step_into_container(place, segment);
+    auto next =
+        place.structure ? step_into_struct(place, segment) : step_into_container(place, segment);
     if (!next) return std::nullopt;
     place = std::move(*next);
   }
@@ -161,12 +168,14 @@ std::string resolved_json(Catalogue& catalogue, const Document& scenario) {
   }
   JsonValue out;
   out.type = JsonType::object;
-  out.members.push_back({"scenario", {}, object_with_defaults(scenario.root, config::spec_info(PartKind::scenario))});
+  out.members.push_back(
+      {"scenario", {}, object_with_defaults(scenario.root, config::spec_info(PartKind::scenario))});
   for (const auto& [kind, named] : parts) {
     JsonValue group;
     group.type = JsonType::object;
     for (const auto& [name, part] : named) {
-      group.members.push_back({name, {}, object_with_defaults(part->root, config::spec_info(kind))});
+      group.members.push_back(
+          {name, {}, object_with_defaults(part->root, config::spec_info(kind))});
     }
     out.members.push_back({std::string(kind_word(kind)), {}, std::move(group)});
   }

@@ -28,16 +28,16 @@ struct Envelope {
   std::vector<Claim> claims;
 };
 
-#define XPUSIM_STRUCT_TABLE(Type)                             \
-  template <>                                                 \
-  struct StructTable<Type> {                                  \
-    static const StructInfo& info();                          \
+#define XPUSIM_STRUCT_TABLE(Type)    \
+  template <>                        \
+  struct StructTable<Type> {         \
+    static const StructInfo& info(); \
   }
 /// With a rule that spans several fields.
-#define XPUSIM_CHECKED_STRUCT_TABLE(Type)                                                    \
-  template <>                                                                                \
-  struct StructTable<Type> {                                                                 \
-    static const StructInfo& info();                                                         \
+#define XPUSIM_CHECKED_STRUCT_TABLE(Type)                                                      \
+  template <>                                                                                  \
+  struct StructTable<Type> {                                                                   \
+    static const StructInfo& info();                                                           \
     static void check(Decoder&, const JsonValue&, const std::string& path, const Type& value); \
   }
 

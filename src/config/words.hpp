@@ -13,19 +13,22 @@ using Word = std::string_view;
 template <>
 struct EnumWords<Confidence> {
   static constexpr std::array<Word, 5> words{"vendor", "paper", "measured", "press", "estimate"};
-  static constexpr std::array values{Confidence::vendor, Confidence::paper, Confidence::measured, Confidence::press,
-                                     Confidence::estimate};
+  static constexpr std::array values{Confidence::vendor, Confidence::paper, Confidence::measured,
+                                     Confidence::press, Confidence::estimate};
 };
 template <>
 struct EnumWords<PlaneShape> {
-  static constexpr std::array<Word, 6> words{"switch", "clos", "full_mesh", "torus", "dragonfly", "rail_optimised"};
-  static constexpr std::array values{PlaneShape::single_switch, PlaneShape::clos,      PlaneShape::full_mesh,
-                                     PlaneShape::torus,         PlaneShape::dragonfly, PlaneShape::rail_optimised};
+  static constexpr std::array<Word, 6> words{"switch", "clos",      "full_mesh",
+                                             "torus",  "dragonfly", "rail_optimised"};
+  static constexpr std::array values{PlaneShape::single_switch, PlaneShape::clos,
+                                     PlaneShape::full_mesh,     PlaneShape::torus,
+                                     PlaneShape::dragonfly,     PlaneShape::rail_optimised};
 };
 template <>
 struct EnumWords<PlaneRole> {
   static constexpr std::array<Word, 3> words{"scale_up", "scale_out", "management"};
-  static constexpr std::array values{PlaneRole::scale_up, PlaneRole::scale_out, PlaneRole::management};
+  static constexpr std::array values{PlaneRole::scale_up, PlaneRole::scale_out,
+                                     PlaneRole::management};
 };
 template <>
 struct EnumWords<Spreading> {
@@ -35,8 +38,8 @@ struct EnumWords<Spreading> {
 template <>
 struct EnumWords<ComponentScope> {
   static constexpr std::array<Word, 4> words{"system", "supernode", "node", "chip"};
-  static constexpr std::array values{ComponentScope::system, ComponentScope::supernode, ComponentScope::node,
-                                     ComponentScope::chip};
+  static constexpr std::array values{ComponentScope::system, ComponentScope::supernode,
+                                     ComponentScope::node, ComponentScope::chip};
 };
 template <>
 struct EnumWords<RankUnit> {
@@ -46,7 +49,8 @@ struct EnumWords<RankUnit> {
 template <>
 struct EnumWords<Fidelity> {
   static constexpr std::array<Word, 4> words{"auto", "flow", "fluid", "analytic"};
-  static constexpr std::array values{Fidelity::automatic, Fidelity::flow, Fidelity::fluid, Fidelity::analytic};
+  static constexpr std::array values{Fidelity::automatic, Fidelity::flow, Fidelity::fluid,
+                                     Fidelity::analytic};
 };
 template <>
 struct EnumWords<Folding> {
@@ -66,29 +70,32 @@ struct EnumWords<PipelineSchedule> {
 template <>
 struct EnumWords<ScenarioKind> {
   static constexpr std::array<Word, 3> words{"training", "collective", "replay"};
-  static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective, ScenarioKind::replay};
+  static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective,
+                                     ScenarioKind::replay};
 };
 
 /// Formats that a chip computes in.
-inline constexpr std::array<Word, 12> compute_formats{"bf16", "fp16", "fp8",  "int8", "fp4",  "mxfp8",
-                                                      "mxfp4", "nvfp4", "int4", "tf32", "fp32", "fp64"};
+inline constexpr std::array<Word, 12> compute_formats{"bf16", "fp16",  "fp8",   "int8",
+                                                      "fp4",  "mxfp8", "mxfp4", "nvfp4",
+                                                      "int4", "tf32",  "fp32",  "fp64"};
 /// Formats that values are stored in.
-inline constexpr std::array<Word, 10> storage_formats{"bf16",  "fp16",  "fp8",  "int8", "fp4",
+inline constexpr std::array<Word, 10> storage_formats{"bf16",  "fp16",  "fp8",   "int8", "fp4",
                                                       "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
 /// The same, where "" means "as another field".
-inline constexpr std::array<Word, 11> storage_formats_or_none{"",      "bf16",  "fp16",  "fp8",  "int8", "fp4",
-                                                              "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
-inline constexpr std::array<Word, 12> curve_formats{"",      "bf16",  "fp16",  "fp8",  "int8", "fp4",
-                                                    "mxfp8", "mxfp4", "nvfp4", "int4", "tf32", "fp32"};
-inline constexpr std::array<Word, 5> curve_operations{"gemm", "attention_prefill", "attention_decode", "mla_decode",
-                                                      "memory"};
+inline constexpr std::array<Word, 11> storage_formats_or_none{
+    "", "bf16", "fp16", "fp8", "int8", "fp4", "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
+inline constexpr std::array<Word, 12> curve_formats{
+    "", "bf16", "fp16", "fp8", "int8", "fp4", "mxfp8", "mxfp4", "nvfp4", "int4", "tf32", "fp32"};
+inline constexpr std::array<Word, 5> curve_operations{"gemm", "attention_prefill",
+                                                      "attention_decode", "mla_decode", "memory"};
 inline constexpr std::array<Word, 3> attention_kinds{"forward", "backward", "mla"};
 inline constexpr std::array<Word, 4> port_roles{"scale_up", "scale_out", "host", "management"};
 inline constexpr std::array<Word, 10> component_kinds{"cpu",    "memory",  "nic", "dpu",  "switch",
                                                       "optics", "storage", "fan", "pump", "other"};
 /// Chakra's names of collectives.
-inline constexpr std::array<Word, 8> collective_types{"ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL",
-                                                      "BROADCAST",  "REDUCE",         "GATHER",     "SCATTER"};
+inline constexpr std::array<Word, 8> collective_types{"ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER",
+                                                      "ALL_TO_ALL", "BROADCAST",      "REDUCE",
+                                                      "GATHER",     "SCATTER"};
 inline constexpr std::array<Word, 6> traffic_kinds{"tp", "cp", "ep", "pp", "dp", "kv"};
 
 }  // namespace xpusim::config

@@ -12,9 +12,12 @@ namespace {
 
 std::string_view severity_word(Severity severity) {
   switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   throw InternalError("a severity without a word");
 }
@@ -37,7 +40,8 @@ std::string heading(const Diagnostic& d, const Palette& p) {
     const auto [line, column] = line_column(d.span);
     out = fmt::format("{}{}:{}:{}:{} ", p.place, d.span.source->name, line, column, p.end);
   }
-  return out + fmt::format("{}{}[{}]:{} {}", p.severity, severity_word(d.severity), d.code, p.end, d.message);
+  return out + fmt::format("{}{}[{}]:{} {}", p.severity, severity_word(d.severity), d.code, p.end,
+                           d.message);
 }
 
 }  // namespace
@@ -45,7 +49,8 @@ std::string heading(const Diagnostic& d, const Palette& p) {
 void Diagnostics::error(std::string code, std::string message, SourceSpan span, std::string help) {
   add({Severity::error, std::move(code), std::move(message), std::move(span), std::move(help)});
 }
-void Diagnostics::warning(std::string code, std::string message, SourceSpan span, std::string help) {
+void Diagnostics::warning(std::string code, std::string message, SourceSpan span,
+                          std::string help) {
   add({Severity::warning, std::move(code), std::move(message), std::move(span), std::move(help)});
 }
 void Diagnostics::note(std::string code, std::string message, SourceSpan span, std::string help) {
@@ -58,7 +63,8 @@ void Diagnostics::append(const Diagnostics& other) {
 }
 
 bool Diagnostics::has_errors() const {
-  return std::any_of(items_.begin(), items_.end(), [](const Diagnostic& d) { return d.severity == Severity::error; });
+  return std::any_of(items_.begin(), items_.end(),
+                     [](const Diagnostic& d) { return d.severity == Severity::error; });
 }
 
 std::string render(const Diagnostic& d, bool color) {

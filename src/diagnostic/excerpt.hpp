@@ -8,7 +8,8 @@
 
 namespace xpusim::diagnostic_detail {
 
-/// At most 120 columns of the span's first line around the span's start; tabs and control characters as blanks.
+/// At most 120 columns of the span's first line around the span's start; tabs and control
+/// characters as blanks.
 struct Excerpt {
   std::string text;
   std::size_t caret_column = 0;  ///< 0-based display column of the first caret

@@ -22,7 +22,8 @@ std::optional<Unit> find_simple_unit(std::string_view symbol) {
     Unit unit = base.unit;
     if (prefix.empty()) return unit;
     for (const SiPrefix& si : si_prefixes) {
-      if (prefix.size() == 1 && prefix[0] == si.letter && base.prefixes.find(si.letter) != std::string_view::npos) {
+      if (prefix.size() == 1 && prefix[0] == si.letter &&
+          base.prefixes.find(si.letter) != std::string_view::npos) {
         unit.decimal_exponent += si.exponent;
         return unit;
       }
@@ -41,9 +42,10 @@ std::optional<Unit> find_simple_unit(std::string_view symbol) {
 
 Unit quotient(const Unit& a, const Unit& b) {
   const Dimension &x = a.dimension, &y = b.dimension;
-  return {{x.time - y.time, x.byte - y.byte, x.flop - y.flop, x.joule - y.joule, x.dollar - y.dollar},
-          a.decimal_exponent - b.decimal_exponent,
-          a.factor / b.factor};
+  return {
+      {x.time - y.time, x.byte - y.byte, x.flop - y.flop, x.joule - y.joule, x.dollar - y.dollar},
+      a.decimal_exponent - b.decimal_exponent,
+      a.factor / b.factor};
 }
 
 }  // namespace
@@ -97,7 +99,8 @@ std::optional<double> scaled(std::string_view number, int shift) {
     mantissa = number.substr(0, e);
     std::string_view digits = number.substr(e + 1);
     if (digits.starts_with('+')) digits.remove_prefix(1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
     if (error != std::errc() || std::abs(exponent) > 9999) return std::nullopt;
   }
   const std::string written = fmt::format("{}e{}", mantissa, exponent + shift);
@@ -109,8 +112,9 @@ std::optional<double> scaled(std::string_view number, int shift) {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return out;
 }
 
@@ -118,7 +122,8 @@ std::string lower(std::string_view text) {
 std::string si_prefix_of(std::string_view lowered) {
   if (lowered.empty()) return "";
   const char c = lowered[0];
-  if (lowered.size() == 2 && lowered[1] == 'i') return std::string(1, static_cast<char>(c - 'a' + 'A')) + "i";
+  if (lowered.size() == 2 && lowered[1] == 'i')
+    return std::string(1, static_cast<char>(c - 'a' + 'A')) + "i";
   return c == 'k' ? "k" : std::string(1, static_cast<char>(c - 'a' + 'A'));
 }
 
@@ -135,25 +140,29 @@ struct Spelling {
 };
 /// Endings that people write for bytes, bits and operations, and what we read instead.
 constexpr std::array spellings{
-    Spelling{"bytes/s", "B/s"}, Spelling{"byte/s", "B/s"},   Spelling{"bytes", "B"},    Spelling{"byte", "B"},
-    Spelling{"bits/s", "bit/s"}, Spelling{"bits", "bit"},    Spelling{"bit/s", "bit/s"}, Spelling{"bit", "bit"},
-    Spelling{"flops/s", "FLOP/s"}, Spelling{"flop/s", "FLOP/s"}, Spelling{"flop", "FLOP"},
-    Spelling{"ops/s", "OP/s"},   Spelling{"op/s", "OP/s"},
+    Spelling{"bytes/s", "B/s"},   Spelling{"byte/s", "B/s"},   Spelling{"bytes", "B"},
+    Spelling{"byte", "B"},        Spelling{"bits/s", "bit/s"}, Spelling{"bits", "bit"},
+    Spelling{"bit/s", "bit/s"},   Spelling{"bit", "bit"},      Spelling{"flops/s", "FLOP/s"},
+    Spelling{"flop/s", "FLOP/s"}, Spelling{"flop", "FLOP"},    Spelling{"ops/s", "OP/s"},
+    Spelling{"op/s", "OP/s"},
 };
 constexpr std::array plain_spellings{
-    Spelling{"sec", "s"},      Spelling{"secs", "s"},   Spelling{"second", "s"},  Spelling{"seconds", "s"},
-    Spelling{"msec", "ms"},    Spelling{"usec", "us"},  Spelling{"nsec", "ns"},   Spelling{"\xc2\xb5s", "us"},
-    Spelling{"\xce\xbcs", "us"}, Spelling{"hours", "h"}, Spelling{"hour", "h"},   Spelling{"hr", "h"},
-    Spelling{"minutes", "min"}, Spelling{"watt", "W"},  Spelling{"watts", "W"},   Spelling{"w", "W"},
-    Spelling{"kw", "kW"},      Spelling{"j", "J"},      Spelling{"kj", "kJ"},     Spelling{"pj", "pJ"},
-    Spelling{"joules", "J"},   Spelling{"hz", "Hz"},    Spelling{"khz", "kHz"},   Spelling{"mhz", "MHz"},
-    Spelling{"ghz", "GHz"},    Spelling{"kwh", "kWh"},  Spelling{"wh", "Wh"},     Spelling{"usd", "USD"},
-    Spelling{"$", "USD"},      Spelling{"dollars", "USD"}, Spelling{"usd/h", "USD/h"}, Spelling{"$/h", "USD/h"},
-    Spelling{"usd/hour", "USD/h"}, Spelling{"usd/hr", "USD/h"}, Spelling{"pj/bit", "pJ/bit"},
-    Spelling{"pj/flop", "pJ/FLOP"},
+    Spelling{"sec", "s"},        Spelling{"secs", "s"},        Spelling{"second", "s"},
+    Spelling{"seconds", "s"},    Spelling{"msec", "ms"},       Spelling{"usec", "us"},
+    Spelling{"nsec", "ns"},      Spelling{"\xc2\xb5s", "us"},  Spelling{"\xce\xbcs", "us"},
+    Spelling{"hours", "h"},      Spelling{"hour", "h"},        Spelling{"hr", "h"},
+    Spelling{"minutes", "min"},  Spelling{"watt", "W"},        Spelling{"watts", "W"},
+    Spelling{"w", "W"},          Spelling{"kw", "kW"},         Spelling{"j", "J"},
+    Spelling{"kj", "kJ"},        Spelling{"pj", "pJ"},         Spelling{"joules", "J"},
+    Spelling{"hz", "Hz"},        Spelling{"khz", "kHz"},       Spelling{"mhz", "MHz"},
+    Spelling{"ghz", "GHz"},      Spelling{"kwh", "kWh"},       Spelling{"wh", "Wh"},
+    Spelling{"usd", "USD"},      Spelling{"$", "USD"},         Spelling{"dollars", "USD"},
+    Spelling{"usd/h", "USD/h"},  Spelling{"$/h", "USD/h"},     Spelling{"usd/hour", "USD/h"},
+    Spelling{"usd/hr", "USD/h"}, Spelling{"pj/bit", "pJ/bit"}, Spelling{"pj/flop", "pJ/FLOP"},
 };
 
-/// Help for "Gb", "gb/s", "Gbps", "GBps", "GBs", "GB" written "gB": the letter's case decides between bits and bytes.
+/// Help for "Gb", "gb/s", "Gbps", "GBps", "GBs", "GB" written "gB": the letter's case decides
+/// between bits and bytes.
 std::string byte_or_bit_help(std::string_view unit) {
   const std::string low = lower(unit);
   for (const std::string_view rate : {"/s", "ps", "s", ""}) {
@@ -164,8 +173,10 @@ std::string byte_or_bit_help(std::string_view unit) {
     const std::string si = si_prefix_of(prefix);
     const std::string per = rate.empty() ? "" : "/s";
     if (rate == "ps" && unit[prefix.size()] == 'b') return fmt::format("write {}bit/s", si);
-    if (unit[prefix.size()] == 'b') return fmt::format("bits or bytes? write {0}bit{1} or {0}B{1}", si, per);
-    if (prefix == "k" && rate != "ps" && rate != "s") return fmt::format("write kB{0} (1000) or KiB{0} (1024)", per);
+    if (unit[prefix.size()] == 'b')
+      return fmt::format("bits or bytes? write {0}bit{1} or {0}B{1}", si, per);
+    if (prefix == "k" && rate != "ps" && rate != "s")
+      return fmt::format("write kB{0} (1000) or KiB{0} (1024)", per);
     return fmt::format("write {}B{}", si, per);
   }
   return "";
@@ -180,7 +191,8 @@ std::string unit_help(std::string_view unit) {
   }
   for (const auto& [ending, word] : {std::pair{"flops", "FLOP"}, std::pair{"ops", "OP"}}) {
     if (!low.ends_with(ending)) continue;
-    const auto prefix = std::string_view(low).substr(0, low.size() - std::string_view(ending).size());
+    const auto prefix =
+        std::string_view(low).substr(0, low.size() - std::string_view(ending).size());
     if (is_prefix(prefix)) {
       return fmt::format("a rate or a count? write {0}{1}/s or {0}{1}", si_prefix_of(prefix), word);
     }
@@ -193,11 +205,14 @@ std::string unit_help(std::string_view unit) {
   return "";
 }
 
-ParsedQuantity refuse(std::string message, std::string help) { return {std::nullopt, std::move(message), std::move(help)}; }
+ParsedQuantity refuse(std::string message, std::string help) {
+  return {std::nullopt, std::move(message), std::move(help)};
+}
 
-/// A well-formed unit of another dimension: offer the same number with or without "/s" when that is what lacks.
-ParsedQuantity refuse_dimension(std::string_view text, std::string_view number, std::string_view unit,
-                                Dimension dimension) {
+/// A well-formed unit of another dimension: offer the same number with or without "/s" when that is
+/// what lacks.
+ParsedQuantity refuse_dimension(std::string_view text, std::string_view number,
+                                std::string_view unit, Dimension dimension) {
   std::string help = fmt::format("write a value such as \"{}\"", dimension_example(dimension));
   const std::string per_second = std::string(unit) + "/s";
   if (const auto rate = find_unit(per_second); rate && rate->dimension == dimension) {
@@ -208,19 +223,22 @@ ParsedQuantity refuse_dimension(std::string_view text, std::string_view number, 
       help = fmt::format("write \"{} {}\"", number, count);
     }
   }
-  return refuse(fmt::format("needs {}, got \"{}\"", dimension_name(dimension), text), std::move(help));
+  return refuse(fmt::format("needs {}, got \"{}\"", dimension_name(dimension), text),
+                std::move(help));
 }
 
 ParsedQuantity refuse_number(std::string_view text, Dimension dimension) {
   const std::string low = lower(text);
   for (const std::string_view word : {"nan", "inf", "+inf", "-inf", "-nan"}) {
     if (low.starts_with(word)) {
-      return refuse(fmt::format("needs a finite number of {}, got \"{}\"", dimension_name(dimension), text),
-                    fmt::format("write a value such as \"{}\"", dimension_example(dimension)));
+      return refuse(
+          fmt::format("needs a finite number of {}, got \"{}\"", dimension_name(dimension), text),
+          fmt::format("write a value such as \"{}\"", dimension_example(dimension)));
     }
   }
-  return refuse(fmt::format("needs {}, got \"{}\"", dimension_name(dimension), text),
-                fmt::format("write a number and a unit, such as \"{}\"", dimension_example(dimension)));
+  return refuse(
+      fmt::format("needs {}, got \"{}\"", dimension_name(dimension), text),
+      fmt::format("write a number and a unit, such as \"{}\"", dimension_example(dimension)));
 }
 
 }  // namespace
@@ -234,21 +252,25 @@ ParsedQuantity parse_quantity(std::string_view text, Dimension dimension) {
   if (unit.empty()) {
     const auto plain = text == number ? scaled(number, 0) : std::nullopt;
     if (plain && *plain == 0.0) return {0.0, "", ""};
-    return refuse(fmt::format("needs {}, got \"{}\" without a unit", dimension_name(dimension), text),
-                  fmt::format("add the unit, as in \"{}\"", dimension_example(dimension)));
+    return refuse(
+        fmt::format("needs {}, got \"{}\" without a unit", dimension_name(dimension), text),
+        fmt::format("add the unit, as in \"{}\"", dimension_example(dimension)));
   }
   const auto found = find_unit(unit);
   if (!found) {
     std::string help = unit_help(unit);
     if (unit.starts_with(',') || unit.starts_with('_')) help = "write digits without separators";
-    if (help.empty()) help = fmt::format("write a value such as \"{}\"", dimension_example(dimension));
-    return refuse(fmt::format("needs {}, got \"{}\": '{}' is not a unit", dimension_name(dimension), text, unit),
+    if (help.empty())
+      help = fmt::format("write a value such as \"{}\"", dimension_example(dimension));
+    return refuse(fmt::format("needs {}, got \"{}\": '{}' is not a unit", dimension_name(dimension),
+                              text, unit),
                   std::move(help));
   }
   if (found->dimension != dimension) return refuse_dimension(text, number, unit, dimension);
   const auto value = scaled(number, found->decimal_exponent);
   if (!value || !std::isfinite(*value * found->factor)) {
-    return refuse(fmt::format("needs {} within the range of a double, got \"{}\"", dimension_name(dimension), text),
+    return refuse(fmt::format("needs {} within the range of a double, got \"{}\"",
+                              dimension_name(dimension), text),
                   fmt::format("write a value such as \"{}\"", dimension_example(dimension)));
   }
   return {*value * found->factor, "", ""};

@@ -9,8 +9,8 @@
 
 namespace xpusim::units_detail {
 
-/// A unit as exact factors: 10^decimal_exponent * factor base units. Kept apart so that "200 ns" is the double nearest
-/// to 2e-7, not a product of two rounded numbers.
+/// A unit as exact factors: 10^decimal_exponent * factor base units. Kept apart so that "200 ns" is
+/// the double nearest to 2e-7, not a product of two rounded numbers.
 struct Unit {
   Dimension dimension;
   int decimal_exponent = 0;
@@ -30,9 +30,9 @@ struct SiPrefix {
 };
 
 inline constexpr std::array si_prefixes{
-    SiPrefix{'f', -15}, SiPrefix{'p', -12}, SiPrefix{'n', -9}, SiPrefix{'u', -6}, SiPrefix{'m', -3},
-    SiPrefix{'k', 3},   SiPrefix{'M', 6},   SiPrefix{'G', 9},  SiPrefix{'T', 12}, SiPrefix{'P', 15},
-    SiPrefix{'E', 18},  SiPrefix{'Z', 21},
+    SiPrefix{'f', -15}, SiPrefix{'p', -12}, SiPrefix{'n', -9}, SiPrefix{'u', -6},
+    SiPrefix{'m', -3},  SiPrefix{'k', 3},   SiPrefix{'M', 6},  SiPrefix{'G', 9},
+    SiPrefix{'T', 12},  SiPrefix{'P', 15},  SiPrefix{'E', 18}, SiPrefix{'Z', 21},
 };
 
 inline constexpr std::array base_units{

@@ -15,7 +15,8 @@ static_assert(std::is_same_v<decltype(JoulesPerByte(1) * BytesPerSecond(1)), Wat
 static_assert(std::is_same_v<decltype(JoulesPerFlop(1) * FlopsPerSecond(1)), Watts>);
 static_assert(std::is_same_v<decltype(DollarsPerSecond(1) * Seconds(1)), Dollars>);
 static_assert(std::is_same_v<decltype(1.0 / Seconds(1)), Hertz>);
-static_assert(std::is_same_v<decltype(Bytes(6) / Bytes(2)), double>, "a dimensionless quotient is a number");
+static_assert(std::is_same_v<decltype(Bytes(6) / Bytes(2)), double>,
+              "a dimensionless quotient is a number");
 static_assert(Bytes(6) / Bytes(2) == 3.0);
 static_assert(Bytes(3) / BytesPerSecond(2) == Seconds(1.5));
 static_assert(2.0 * Seconds(3) - Seconds(1) == Seconds(5));
@@ -23,14 +24,22 @@ static_assert(Seconds(1) < Seconds(2));
 static_assert(!std::is_convertible_v<double, Bytes>, "a bare number is no quantity");
 static_assert(!std::is_convertible_v<Bytes, double>);
 template <class A, class B>
-concept Addable = requires(A a, B b) { a + b; };
+concept Addable = requires(A a, B b) {
+  a + b;
+};
 static_assert(Addable<Bytes, Bytes> && !Addable<Bytes, Seconds>);
 static_assert(is_quantity<Watts> && !is_quantity<double>);
 
 namespace {
-ParsedQuantity rate(std::string_view text) { return parse_quantity(text, DimensionOf<BytesPerSecond>::value); }
-ParsedQuantity size(std::string_view text) { return parse_quantity(text, DimensionOf<Bytes>::value); }
-std::string refusal(const ParsedQuantity& p) { return p.value ? "accepted" : p.message + " | " + p.help; }
+ParsedQuantity rate(std::string_view text) {
+  return parse_quantity(text, DimensionOf<BytesPerSecond>::value);
+}
+ParsedQuantity size(std::string_view text) {
+  return parse_quantity(text, DimensionOf<Bytes>::value);
+}
+std::string refusal(const ParsedQuantity& p) {
+  return p.value ? "accepted" : p.message + " | " + p.help;
+}
 }  // namespace
 
 TEST_CASE("SI prefixes are decimal and IEC prefixes are binary", "[units]") {
@@ -97,14 +106,16 @@ TEST_CASE("a plain zero needs no unit and any other number does", "[units]") {
 }
 
 TEST_CASE("a unit of another dimension is refused with the nearest right one", "[units]") {
-  CHECK(refusal(rate("3.35 TB")) == "needs bytes per second, got \"3.35 TB\" | write \"3.35 TB/s\"");
+  CHECK(refusal(rate("3.35 TB")) ==
+        "needs bytes per second, got \"3.35 TB\" | write \"3.35 TB/s\"");
   CHECK(refusal(size("80 GB/s")) == "needs bytes, got \"80 GB/s\" | write \"80 GB\"");
   CHECK(refusal(size("80 ns")) == "needs bytes, got \"80 ns\" | write a value such as \"80 GiB\"");
 }
 
 TEST_CASE("a lower-case b is refused because it may mean bits or bytes", "[units]") {
   const auto help = [](std::string_view text) { return rate(text).help; };
-  CHECK(refusal(size("80 Gb")) == "needs bytes, got \"80 Gb\": 'Gb' is not a unit | bits or bytes? write Gbit or GB");
+  CHECK(refusal(size("80 Gb")) ==
+        "needs bytes, got \"80 Gb\": 'Gb' is not a unit | bits or bytes? write Gbit or GB");
   CHECK(size("80 gb").help == "bits or bytes? write Gbit or GB");
   CHECK(size("80 Gib").help == "bits or bytes? write Gibit or GiB");
   CHECK(help("400 Gb/s") == "bits or bytes? write Gbit/s or GB/s");
@@ -133,23 +144,29 @@ TEST_CASE("common misspellings name the unit to write", "[units]") {
 
 TEST_CASE("what is no finite decimal number is refused", "[units]") {
   CHECK(refusal(rate("NaN")) ==
-        "needs a finite number of bytes per second, got \"NaN\" | write a value such as \"3.2 TB/s\"");
+        "needs a finite number of bytes per second, got \"NaN\" | write a value such as \"3.2 "
+        "TB/s\"");
   CHECK(refusal(rate("inf TB/s")) ==
-        "needs a finite number of bytes per second, got \"inf TB/s\" | write a value such as \"3.2 TB/s\"");
-  CHECK(refusal(rate("")) == "needs bytes per second, got \"\" | write a number and a unit, such as \"3.2 TB/s\"");
+        "needs a finite number of bytes per second, got \"inf TB/s\" | write a value such as \"3.2 "
+        "TB/s\"");
+  CHECK(refusal(rate("")) ==
+        "needs bytes per second, got \"\" | write a number and a unit, such as \"3.2 TB/s\"");
   CHECK(refusal(rate("fast")) ==
         "needs bytes per second, got \"fast\" | write a number and a unit, such as \"3.2 TB/s\"");
   CHECK(refusal(rate("1e400 B/s")) ==
-        "needs bytes per second within the range of a double, got \"1e400 B/s\" | write a value such as \"3.2 TB/s\"");
-  for (const auto* text : {"0x10 GB/s", "3 GB/s fast", "3  GB/s", " 3 GB/s", "3 GB/s ", "3 GB//s", "3 /s", "1 2 GB/s",
-                           "1e99999999999 B/s", ".", "-", "e3 B/s", "3 GB/s/s"}) {
+        "needs bytes per second within the range of a double, got \"1e400 B/s\" | write a value "
+        "such as \"3.2 TB/s\"");
+  for (const auto* text :
+       {"0x10 GB/s", "3 GB/s fast", "3  GB/s", " 3 GB/s", "3 GB/s ", "3 GB//s", "3 /s", "1 2 GB/s",
+        "1e99999999999 B/s", ".", "-", "e3 B/s", "3 GB/s/s"}) {
     CAPTURE(text);
     CHECK_FALSE(rate(text).value.has_value());
     CHECK_FALSE(rate(text).help.empty());
   }
 }
 
-TEST_CASE("values print with the prefix that leaves one to three digits before the point", "[units]") {
+TEST_CASE("values print with the prefix that leaves one to three digits before the point",
+          "[units]") {
   CHECK(to_string(BytesPerSecond(3.2e12)) == "3.2 TB/s");
   CHECK(to_string(Seconds(200e-9)) == "200 ns");
   CHECK(to_string(Watts(559e3)) == "559 kW");
@@ -168,11 +185,12 @@ TEST_CASE("values print with the prefix that leaves one to three digits before t
 }
 
 TEST_CASE("a printed value reads back as the printed number", "[units][property]") {
-  for (const Dimension d : {DimensionOf<Seconds>::value, DimensionOf<Bytes>::value, DimensionOf<Flops>::value,
-                            DimensionOf<Joules>::value, DimensionOf<Dollars>::value, DimensionOf<Hertz>::value,
-                            DimensionOf<BytesPerSecond>::value, DimensionOf<FlopsPerSecond>::value,
-                            DimensionOf<Watts>::value, DimensionOf<JoulesPerByte>::value,
-                            DimensionOf<JoulesPerFlop>::value, DimensionOf<DollarsPerSecond>::value}) {
+  for (const Dimension d :
+       {DimensionOf<Seconds>::value, DimensionOf<Bytes>::value, DimensionOf<Flops>::value,
+        DimensionOf<Joules>::value, DimensionOf<Dollars>::value, DimensionOf<Hertz>::value,
+        DimensionOf<BytesPerSecond>::value, DimensionOf<FlopsPerSecond>::value,
+        DimensionOf<Watts>::value, DimensionOf<JoulesPerByte>::value,
+        DimensionOf<JoulesPerFlop>::value, DimensionOf<DollarsPerSecond>::value}) {
     CHECK(dimension_name(d) != "a dimension nobody named");
     CHECK(parse_quantity(dimension_example(d), d).value.has_value());
     for (double v = 1.2345678e-9; v < 1e18; v *= 7.3) {
