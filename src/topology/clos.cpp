@@ -1,5 +1,5 @@
-// Two levels: consecutive devices share a leaf, every leaf reaches every spine. In CloudMatrix a leaf
-// is a node.
+// Two levels: consecutive devices share a leaf, every leaf reaches every spine. In CloudMatrix a
+// leaf is a node.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -30,8 +30,8 @@ void lay(PlaneBuilder& b) {
     return;
   }
   const std::uint32_t leaves = b.packages / under_leaf;
-  b.layout.counts = {leaves, under_leaf * b.dies};
-  two_level::lay_tiers(b, leaves, under_leaf * b.dies);
+  b.layout.counts = {leaves, under_leaf * b.dies, 0, 0};
+  two_level::lay_tiers(b, leaves, static_cast<std::uint32_t>(b.spec.devices_per_leaf) * b.dies);
 }
 
 }  // namespace

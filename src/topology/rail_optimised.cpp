@@ -1,8 +1,6 @@
 // Rail-optimised leaves (NVIDIA DGX SuperPOD reference architecture, DGX H100, "compute fabric"):
 // package i of a node hangs from rail leaf i % rails of its pod, so that equal positions of a pod's
 // nodes are one leaf apart.
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "topology/two_level.hpp"
@@ -52,23 +50,19 @@ std::uint32_t pod_packages(PlaneBuilder& b) {
   return pod;
 }
 
+// Real clusters seldom fill their last pod (SuperPOD: 127 nodes of 4 x 32): its leaves hang there
+// with fewer devices and all uplinks.
 void lay(PlaneBuilder& b) {
-  const std::uint32_t full_pod = pod_packages(b);
-  if (full_pod == 0) return;
-  const std::uint32_t pod = std::min(full_pod, b.packages);  // a small system fills part of one pod
-  if (b.packages % pod != 0) {
-    b.refuse("shape-leaf",
-             fmt::format("pods of {} nodes do not divide a domain of {} nodes",
-                         pod / b.packages_per_node, b.packages / b.packages_per_node),
-             fmt::format("use {} or {} nodes, or other 'devices_per_leaf'",
-                         b.packages / pod * (pod / b.packages_per_node),
-                         (b.packages / pod + 1) * (pod / b.packages_per_node)));
-    return;
-  }
+  const std::uint32_t pod = pod_packages(b);
+  if (pod == 0) return;
   const auto rails = static_cast<std::uint32_t>(b.spec.rails);
-  const std::uint32_t leaves = b.packages / pod * rails, leaf_size = pod / rails * b.dies;
-  b.layout.counts = {leaves, leaf_size, pod * b.dies, rails, b.dies, b.packages_per_node};
-  two_level::lay_tiers(b, leaves, leaf_size);
+  const std::uint32_t left_over = b.packages % pod;
+  const std::uint32_t pods = b.packages / pod + (left_over > 0 ? 1 : 0);
+  const std::uint32_t leaf_size = pod / rails * b.dies;
+  b.layout.counts = {
+      pods * rails, leaf_size, left_over > 0 ? rails : 0, left_over / rails * b.dies, pod * b.dies,
+      rails,        b.dies,    b.packages_per_node};
+  two_level::lay_tiers(b, pods * rails, leaf_size);
 }
 
 }  // namespace

@@ -167,7 +167,8 @@ double bisection(const Layout& l) {
   const double at_ports = half * l.device_rate;  // every package on the other side
   if (packages < 2) return at_ports;
   const double link = package_rate / package_ports;
-  // With dies, half of the packages may hold less than half of the devices: the rest is cut at ports.
+  // With dies, half of the packages may hold less than half of the devices: the rest is cut at
+  // ports.
   const double odd = half - static_cast<double>(packages / 2) * l.counts[kDies];
   return std::min(at_ports, severed_links(l) * link + odd * l.device_rate);
 }

@@ -8,11 +8,20 @@
 namespace xpusim::topology::two_level {
 
 enum : std::uint32_t { kDeviceUp, kLeafUp, kLeafDown, kDeviceDown };
-/// Layout::counts: both shapes fill the first two.
-enum : std::uint32_t { kLeaves, kLeafSize, kPodSize, kRails, kDies, kNodeSize };
+/// Layout::counts: both shapes fill the first four. The last leaves may be partly filled.
+enum : std::uint32_t {
+  kLeaves,
+  kLeafSize,
+  kLastLeaves,
+  kLastSize,
+  kPodSize,
+  kRails,
+  kDies,
+  kNodeSize
+};
 
-/// Adds the four tiers. Leaf up capacity = what its devices inject / oversubscription (LinkSpec and
-/// PlaneSpec document both); links between switches are of the uplink part.
+/// Adds the four tiers. A leaf's uplinks are those of a full leaf, also where the leaf is not: what
+/// `leaf_size` devices inject / oversubscription (spec.hpp). Links between switches are uplinks.
 inline void lay_tiers(PlaneBuilder& b, std::uint32_t leaves, std::uint32_t leaf_size) {
   const double rate = b.package_rate() / b.dies;
   const double up = rate * leaf_size / b.spec.oversubscription;
@@ -69,17 +78,29 @@ inline int diameter(const Layout& l) {
   return l.devices < 2 ? 0 : l.counts[kLeaves] < 2 ? 2 : 4;
 }
 
-/// A leaf with x of its p devices on the sending side, the spines on the other, is cut either at
-/// those x devices (x R) or at its uplinks and the other devices (U + (p - x) R), whichever is
-/// less. That is concave in x, so the worst balanced cut fills leaves one after another: whole
-/// leaves, and one that is split.
+/// A leaf with x of its m devices on the sending side, the spines on the other, is cut either at
+/// those x devices (x R) or at its uplinks and the other devices (U + (m - x) R), whichever is
+/// less. That is concave in x, so in the worst cut every leaf but one is whole: all numbers of
+/// whole leaves, full and partly filled ones, are tried.
 inline double cut_with_spines_opposite(const Layout& l, std::uint32_t sending) {
-  const double rate = l.device_rate;
+  const std::uint32_t full = l.counts[kLeafSize], last = l.counts[kLastSize];
+  const std::uint32_t last_leaves = l.counts[kLastLeaves];
+  const std::uint32_t full_leaves = l.counts[kLeaves] - last_leaves;
   const double up = position_rate(l, kLeafUp, l.spine_members);
-  const double size = l.counts[kLeafSize];
-  const auto leaf_cut = [&](double x) { return std::min(x * rate, up + (size - x) * rate); };
-  const std::uint32_t whole = sending / l.counts[kLeafSize];
-  return whole * leaf_cut(size) + leaf_cut(sending - whole * size);
+  const auto leaf_cut = [&](double size, double x) {
+    return std::min(x * l.device_rate, up + (size - x) * l.device_rate);
+  };
+  double least = sending * l.device_rate;
+  for (std::uint32_t j = 0; j <= full_leaves && j * full <= sending; ++j) {
+    for (std::uint32_t i = 0; i <= last_leaves && j * full + i * last <= sending; ++i) {
+      const std::uint32_t rest = sending - j * full - i * last;
+      const double whole = j * leaf_cut(full, full) + i * leaf_cut(last, last);
+      if (rest == 0) least = std::min(least, whole);
+      if (j < full_leaves && rest <= full) least = std::min(least, whole + leaf_cut(full, rest));
+      if (i < last_leaves && rest <= last) least = std::min(least, whole + leaf_cut(last, rest));
+    }
+  }
+  return least;
 }
 
 /// Both halves are tried as the sending side: with an odd number of devices they differ by one.

@@ -126,6 +126,7 @@ std::vector<NamedSystem> zoo() {
       {"dragonfly 3 groups of 4", system(3, 4, {dragonfly_plane(1, 4, 1)})},
       {"dragonfly of one group", system(1, 6, {dragonfly_plane(2, 3, 1)})},
       {"rails", system(6, 4, {rail_plane(6, 2, 1.5)})},
+      {"rails, last pod partly filled", system(4, 4, {rail_plane(6, 2, 1.5)})},
       {"rails, part of a pod", system(2, 4, {rail_plane(8, 4, 1.0)})}};
   std::vector<NamedSystem> all = base;
   for (const NamedSystem& one : base) {

@@ -9,7 +9,8 @@
 
 namespace xpusim::testing {
 
-/// Link parts "fast" (10 GB/s, 100 ns), "slow" (4 GB/s, 300 ns, 80 %), "ub" (28 GB/s, 100 ns, 90 %).
+/// Link parts "fast" (10 GB/s, 100 ns), "slow" (4 GB/s, 300 ns, 80 %), "ub" (28 GB/s, 100 ns, 90
+/// %).
 [[nodiscard]] LinkParts parts();
 [[nodiscard]] ChipSpec chip(int dies = 1);
 [[nodiscard]] SystemSpec system(int nodes, int chips_per_node, std::vector<PlaneSpec> planes);

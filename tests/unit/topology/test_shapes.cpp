@@ -27,6 +27,9 @@ std::vector<NamedSystem> small_systems() {
   }
   for (const double o : {1.0, 3.0}) {
     all.push_back({"rails", system(4, 2, {rail_plane(2, 2, o)})});
+    all.push_back({"rails, last pod partly filled", system(3, 2, {rail_plane(2, 2, o)})});
+    all.push_back({"rails, a node in the last pod", system(4, 2, {rail_plane(3, 2, o)})});
+    all.push_back({"rails, one partly filled pod", system(2, 4, {rail_plane(6, 2, o)})});
     all.push_back({"rails, one pod", system(3, 2, {rail_plane(3, 2, o)})});
   }
   for (const auto& dimensions : std::vector<std::vector<int>>{{1},
@@ -262,6 +265,16 @@ TEST_CASE("rails: equal positions of a pod's nodes are one leaf apart, others go
   CHECK(fabric.switch_of(0, 1) == 1u);
   CHECK(fabric.switch_of(0, 13) == 3u);
   CHECK(tier(fabric, "leaf-up").links == 4);
+}
+
+TEST_CASE("a partly filled last pod keeps its leaves and their uplinks", "[topology]") {
+  // SuperPOD of 127 nodes: pods of 32, the last one of 31
+  const Fabric fabric = build(system(127, 8, {rail_plane(32, 8, 1.0)}));
+  CHECK(tier(fabric, "leaf-up").links == 4 * 8);
+  CHECK_THAT(tier(fabric, "leaf-up").capacity.value(),
+             WithinRel(4 * 8 * 32 * 2 * kFast * 0.8, 1e-12));
+  CHECK(fabric.route(0, 96 * 8, 126 * 8).front().links.size() == 2);
+  CHECK(fabric.switch_of(0, 127 * 8 - 1) == 31u);
 }
 
 TEST_CASE("every shape is in the registry with a name and a description", "[topology]") {
