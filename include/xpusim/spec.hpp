@@ -350,7 +350,7 @@ struct TrainingSpec {
   int optimizer_sharding = 1;      ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer)
   bool overlap_gradients = true;   ///< bucketed reduce-scatter under the backward pass
   bool overlap_parameters = true;  ///< parameter all-gather under the next forward pass
-  Bytes bucket;                    ///< gradient bucket size; 0 = one bucket per layer chunk
+  Bytes bucket;                    ///< gradient bucket size; 0 = Megatron-LM's: max(40 M, 1 M x DP) parameters
   int frozen_base = 0;             ///< 1 = LoRA-class training: no weight gradients of the base model
 };
 
