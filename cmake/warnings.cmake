@@ -6,7 +6,6 @@ target_compile_options(xpusim_warnings INTERFACE
   -Wshadow                # a hidden variable is a misread formula
   -Wnon-virtual-dtor      # deleting through a base must be safe
   -Woverloaded-virtual    # an override that hides is a lost event
-  -Wnull-dereference      # found by flow analysis at -O2
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 sees overlap in "text" + std::string (GCC PR 105651)
   $<$<BOOL:${XPUSIM_WERROR}>:-Werror>)
 if(XPUSIM_SANITIZE)
