@@ -328,6 +328,7 @@ struct Catalogue::State {
   Spec checked(const Document& document, Diagnostics diagnostics) {
     Spec spec = config::decode_into<Spec>(document, diagnostics);
     check_references(document, diagnostics);
+    config::sort_by_place(document, diagnostics);
     if (diagnostics.has_errors()) throw InputError(std::move(diagnostics));
     return spec;
   }

@@ -258,6 +258,14 @@ std::size_t chain_rank(const Document& document, const SourceSpan& span) {
   return static_cast<std::size_t>(found - document.chain.begin());
 }
 
+void sort_by_place(const Document& document, Diagnostics& diagnostics) {
+  const auto place = [&](const Diagnostic& d) {
+    return std::pair(chain_rank(document, d.span), d.span.offset);
+  };
+  std::stable_sort(diagnostics.items().begin(), diagnostics.items().end(),
+                   [&](const Diagnostic& a, const Diagnostic& b) { return place(a) < place(b); });
+}
+
 namespace {
 
 /// Sources of the document's own file must point at something; those of its ancestors are dropped
@@ -359,6 +367,7 @@ template <class Spec>
 Spec decode(const Document& document) {
   Diagnostics diagnostics;
   Spec spec = config::decode_into<Spec>(document, diagnostics);
+  config::sort_by_place(document, diagnostics);
   if (diagnostics.has_errors()) throw InputError(std::move(diagnostics));
   return spec;
 }

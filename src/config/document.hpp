@@ -45,6 +45,10 @@ void visit_fields(const JsonValue& object, const StructInfo&, const FieldVisitor
 /// overrides.
 [[nodiscard]] std::size_t chain_rank(const Document&, const SourceSpan&);
 
+/// Findings in the order of the files: the document's own first, then what it extends, then
+/// overrides.
+void sort_by_place(const Document&, Diagnostics&);
+
 /// Converts and collects what is wrong.
 template <class Spec>
 [[nodiscard]] Spec decode_into(const Document&, Diagnostics&);

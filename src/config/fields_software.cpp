@@ -59,8 +59,6 @@ const StructInfo& StructTable<LibraryAlgorithmSpec>::info() {
       field<&LibraryAlgorithmSpec::links>("links",
                                           "Only on planes of these link parts; empty = any.")
           .names(PartKind::link),
-      field<&LibraryAlgorithmSpec::types>(
-          "types", "Only for these collectives, such as ALL_TO_ALL; empty = all it can do."),
       field<&LibraryAlgorithmSpec::types>("types",
                                           "Only for these collectives; empty = all that it can do.")
           .one_of(collective_types),

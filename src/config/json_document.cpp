@@ -222,11 +222,12 @@ class TreeBuilder {
 
   void report(const nlohmann::detail::exception& error) {
     const std::size_t start = failure_start();
-    if (start >= text_.size()) return report_end();
+    const std::string what = error.what();
+    const bool ended = what.find("unexpected end of input") != std::string::npos;
+    if (ended || start >= text_.size()) return report_end();
     const std::string_view word = word_at(start);
     const SourceSpan span{source_, start, std::max<std::size_t>(1, word.size())};
     if (report_not_finite(word, span)) return;
-    const std::string what = error.what();
     if (what.find("number overflow") != std::string::npos) {
       diagnostics_.error("out-of-range", fmt::format("{} does not fit a double", word), span,
                          "write a number below 1.8e308");
@@ -297,7 +298,10 @@ class TreeBuilder {
     if (at != std::string_view::npos) {
       const std::string_view token = what.substr(at + 11);
       const bool end = token.find("end of input") != std::string_view::npos;
-      expected = end                                              ? "the end of the file"
+      const bool value = token.find("literal") != std::string_view::npos &&
+                         token.find('[') != std::string_view::npos;
+      expected = value                                            ? "a value"
+                 : end                                            ? "the end of the file"
                  : token.find("string") != std::string_view::npos ? "a key in double quotes"
                  : token.find(']') != std::string_view::npos      ? "',' or ']'"
                  : token.find('}') != std::string_view::npos      ? "',' or '}'"

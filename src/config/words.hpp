@@ -92,10 +92,10 @@ inline constexpr std::array<Word, 3> attention_kinds{"forward", "backward", "mla
 inline constexpr std::array<Word, 4> port_roles{"scale_up", "scale_out", "host", "management"};
 inline constexpr std::array<Word, 10> component_kinds{"cpu",    "memory",  "nic", "dpu",  "switch",
                                                       "optics", "storage", "fan", "pump", "other"};
-/// Chakra's names of collectives.
-inline constexpr std::array<Word, 8> collective_types{"ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER",
-                                                      "ALL_TO_ALL", "BROADCAST",      "REDUCE",
-                                                      "GATHER",     "SCATTER"};
+/// Chakra's names of collectives, and SEND_RECV as nccl-tests counts it (every rank to the next).
+inline constexpr std::array<Word, 10> collective_types{
+    "ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL", "BROADCAST",
+    "REDUCE",     "GATHER",         "SCATTER",    "BARRIER",    "SEND_RECV"};
 inline constexpr std::array<Word, 6> traffic_kinds{"tp", "cp", "ep", "pp", "dp", "kv"};
 
 }  // namespace xpusim::config
