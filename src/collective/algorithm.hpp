@@ -1,5 +1,5 @@
-// What an algorithm is to the planner: which collectives it can do, what moves in which phase, and the
-// message-level schedule.
+// What an algorithm is to the planner: which collectives it can do, what moves in which phase, and
+// the message-level schedule.
 #pragma once
 
 #include <array>
@@ -25,8 +25,9 @@ struct Request {
   double bytes = 0;
   const GroupView* group = nullptr;
   std::array<SlotCost, 2> cost;
-  std::uint32_t chunks = 0;      ///< pipeline chunks; 0 = the algorithm chooses
-  std::string_view inner, outer; ///< hierarchical: algorithms of the levels; "" = the algorithm chooses
+  std::uint32_t chunks = 0;  ///< pipeline chunks; 0 = the algorithm chooses
+  std::string_view inner,
+      outer;  ///< hierarchical: algorithms of the levels; "" = the algorithm chooses
 
   [[nodiscard]] std::uint32_t ranks() const { return group->size(); }
   /// Latency of one message, seconds.
@@ -53,15 +54,16 @@ struct Exchange {
   double bytes = 0;
 };
 struct Phase {
-  double latency = 0;          ///< seconds: steps of the critical path, and what a pipeline takes to fill
+  double latency = 0;  ///< seconds: steps of the critical path, and what a pipeline takes to fill
   std::uint32_t slot = 0;
   std::vector<Volume> volumes;
   std::vector<Exchange> exchanges;
+  std::vector<Volume> outer_volumes;  ///< on slot 1, at the same time
 };
 struct Traffic {
   std::vector<Phase> phases;
-  std::uint32_t chunks = 1;      ///< the pipeline chunks chosen
-  std::string_view inner, outer; ///< hierarchical: the algorithms chosen
+  std::uint32_t chunks = 1;       ///< the pipeline chunks chosen
+  std::string_view inner, outer;  ///< hierarchical: the algorithms chosen
 };
 
 /// Collects messages; dependencies are given as a range of ids that several messages may share.
@@ -84,7 +86,9 @@ class DagBuilder {
     dag_.messages.push_back(message);
     return static_cast<std::uint32_t>(dag_.messages.size() - 1);
   }
-  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(dag_.messages.size()); }
+  [[nodiscard]] std::uint32_t size() const {
+    return static_cast<std::uint32_t>(dag_.messages.size());
+  }
   void reserve(std::size_t messages, std::size_t dependencies) {
     dag_.messages.reserve(messages);
     dag_.dependency_ids.reserve(dependencies);
@@ -100,9 +104,10 @@ struct Algorithm {
   std::string_view name;
   std::string_view description;
   std::span<const CollectiveType> types;
-  int levels = 1;                     ///< planes it spans
+  int levels = 1;  ///< planes it spans
   bool needs_in_switch = false;
-  bool power_of_two_only = false;     ///< except for ALL_REDUCE and BARRIER, which fold the excess in
+  bool needs_flat_plane = false;   ///< two levels, and the outer plane must connect all ranks
+  bool power_of_two_only = false;  ///< except for ALL_REDUCE and BARRIER, which fold the excess in
   Traffic (*traffic)(const Request&) = nullptr;
   void (*lower)(const Request&, DagBuilder&) = nullptr;
 };
@@ -112,16 +117,17 @@ struct Algorithm {
 [[nodiscard]] const Algorithm* find_algorithm(std::string_view name);
 [[nodiscard]] bool supports(const Algorithm&, CollectiveType, std::uint32_t ranks);
 
-extern const Algorithm kRing, kBidirectionalRing, kHalvingDoubling, kDoubleBinaryTree, kDirect, kPairwise,
-    kHierarchical, kInSwitch;
+extern const Algorithm kRing, kBidirectionalRing, kHalvingDoubling, kDoubleBinaryTree, kDirect,
+    kPairwise, kHierarchical, kMultiRailRing, kInSwitch;
 
 /// Adds what a phase moves to the links of the group.
 void add_loads(const GroupView&, const Phase&, LinkBytes& into);
 /// Seconds on the idle fabric: latencies and, per phase, the link that takes longest.
 [[nodiscard]] double idle_seconds(const Request&, const Traffic&);
 
-/// Chunks (at most `limit`) that make a pipeline of (chunks + fill_rounds) rounds of latency + time/chunks shortest.
-[[nodiscard]] std::uint32_t pipeline_chunks(double fill_rounds, double latency, double transfer_time,
-                                            std::uint32_t limit);
+/// Chunks (at most `limit`) that make a pipeline of (chunks + fill_rounds) rounds of latency +
+/// time/chunks shortest.
+[[nodiscard]] std::uint32_t pipeline_chunks(double fill_rounds, double latency,
+                                            double transfer_time, std::uint32_t limit);
 
 }  // namespace xpusim::collective

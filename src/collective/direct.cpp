@@ -1,5 +1,5 @@
-// Direct exchange: everybody talks to everybody at once. All-reduce is one-shot (the whole buffer to everyone)
-// while latency dominates, two-shot (reduce-scatter, then all-gather) beyond.
+// Direct exchange: everybody talks to everybody at once. All-reduce is one-shot (the whole buffer
+// to everyone) while latency dominates, two-shot (reduce-scatter, then all-gather) beyond.
 #include <algorithm>
 #include <array>
 
@@ -12,9 +12,15 @@ using enum CollectiveType;
 constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL, BROADCAST,
                             REDUCE,     GATHER,         SCATTER,    BARRIER,    SEND_RECV};
 
-bool from_root(CollectiveType t) { return t == BROADCAST || t == SCATTER; }
-bool to_root(CollectiveType t) { return t == REDUCE || t == GATHER; }
-bool shares_only(CollectiveType t) { return t == SCATTER || t == GATHER; }
+bool from_root(CollectiveType t) {
+  return t == BROADCAST || t == SCATTER;
+}
+bool to_root(CollectiveType t) {
+  return t == REDUCE || t == GATHER;
+}
+bool shares_only(CollectiveType t) {
+  return t == SCATTER || t == GATHER;
+}
 
 Phase all_pairs(const Request& r, double bytes) {
   Phase phase;
@@ -62,8 +68,8 @@ Traffic traffic(const Request& r) {
 
 /// Every ordered pair, senders first; `chunk` says which chunk goes from i to j.
 template <class Chunk>
-void exchange(const Request& r, DagBuilder& dag, const Message& model, std::span<const DagBuilder::Range> after,
-              Chunk chunk) {
+void exchange(const Request& r, DagBuilder& dag, const Message& model,
+              std::span<const DagBuilder::Range> after, Chunk chunk) {
   for (std::uint32_t i = 0; i < r.ranks(); ++i) {
     for (std::uint32_t d = 1; d < r.ranks(); ++d) {
       const std::uint32_t j = (i + d) % r.ranks();
@@ -145,10 +151,11 @@ void lower(const Request& r, DagBuilder& dag) {
 
 }  // namespace
 
-constexpr Algorithm kDirect{.name = "direct",
-                            .description = "everybody sends to everybody at once; all-reduce in one or two shots",
-                            .types = kTypes,
-                            .traffic = traffic,
-                            .lower = lower};
+constexpr Algorithm kDirect{
+    .name = "direct",
+    .description = "everybody sends to everybody at once; all-reduce in one or two shots",
+    .types = kTypes,
+    .traffic = traffic,
+    .lower = lower};
 
 }  // namespace xpusim::collective

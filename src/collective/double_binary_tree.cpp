@@ -1,6 +1,7 @@
-// Two complementary binary trees, each with half of the buffer (Sanders, Speck & Traeff, Parallel Computing 2009;
-// tree shape as in NVIDIA/nccl src/graph/trees.cc). Chunks are pipelined in rounds: in a round a port sends at most
-// one message and receives at most one, so a round takes latency + chunk time and ports never share.
+// Two complementary binary trees, each with half of the buffer (Sanders, Speck & Traeff, Parallel
+// Computing 2009; tree shape as in NVIDIA/nccl src/graph/trees.cc). Chunks are pipelined in rounds:
+// in a round a port sends at most one message and receives at most one, so a round takes latency +
+// chunk time and ports never share.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -26,7 +27,8 @@ std::vector<std::uint32_t> binary_tree(std::uint32_t n) {
   return parent;
 }
 
-/// The second tree mirrors (even n) or shifts (odd n) the first, so that inner nodes of one are leaves of the other.
+/// The second tree mirrors (even n) or shifts (odd n) the first, so that inner nodes of one are
+/// leaves of the other.
 std::uint32_t relabel(std::uint32_t node, std::uint32_t n, int tree) {
   if (tree == 0) return node;
   return n % 2 == 0 ? n - 1 - node : (node + 1) % n;
@@ -61,8 +63,8 @@ Tree make_tree(std::uint32_t n, int which, bool rooted) {
 struct Edge {
   std::uint32_t from = 0, to = 0, chunk = 0;
   bool reduce = false;
-  std::uint32_t missing = 0;                ///< arrivals it still waits for
-  std::vector<std::uint32_t> unlocks;       ///< edges that wait for it
+  std::uint32_t missing = 0;           ///< arrivals it still waits for
+  std::vector<std::uint32_t> unlocks;  ///< edges that wait for it
 };
 
 /// All messages of both trees with their data dependencies, in the order of their priority.
@@ -72,8 +74,8 @@ class Schedule {
     const bool rooted = type == BROADCAST || type == REDUCE;
     for (int t = 0; t < 2; ++t) trees_[t] = make_tree(n, t, rooted);
     for (std::uint32_t c = 0; c < chunks; ++c) {
-      for (int t = 0; t < 2; ++t) add_chunk(t, 2 * c + static_cast<std::uint32_t>(t), type != BROADCAST,
-                                            type != REDUCE);
+      for (int t = 0; t < 2; ++t)
+        add_chunk(t, 2 * c + static_cast<std::uint32_t>(t), type != BROADCAST, type != REDUCE);
     }
   }
 
@@ -114,12 +116,14 @@ class Schedule {
     for (std::uint32_t rank = 0; rank < n_; ++rank) {
       if (tree.parent[rank] != kNone) order.push_back(rank);
     }
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return tree.depth[a] > tree.depth[b]; });
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return tree.depth[a] > tree.depth[b];
+    });
     std::vector<std::vector<std::uint32_t>> arrivals(n_);  // reductions by receiver
     if (up) {
       for (const std::uint32_t rank : order) {
-        arrivals[tree.parent[rank]].push_back(add({rank, tree.parent[rank], chunk, true, 0, {}}, arrivals[rank]));
+        arrivals[tree.parent[rank]].push_back(
+            add({rank, tree.parent[rank], chunk, true, 0, {}}, arrivals[rank]));
       }
     }
     if (!down) return;
@@ -161,7 +165,8 @@ double busiest_port(const Schedule& schedule, std::uint32_t n) {
     out[e.from] += 1;
     in[e.to] += 1;
   }
-  return std::max(*std::max_element(out.begin(), out.end()), *std::max_element(in.begin(), in.end()));
+  return std::max(*std::max_element(out.begin(), out.end()),
+                  *std::max_element(in.begin(), in.end()));
 }
 
 std::vector<Volume> volumes(const Schedule& schedule, double chunk_bytes) {
@@ -187,7 +192,8 @@ std::uint32_t choose_chunks(const Request& r) {
   // All-reduce takes about 4 (chunks + depth) rounds of a + S/(2 chunks B).
   const double depth = std::bit_width(n - 1);
   const std::uint32_t limit = std::clamp<std::uint32_t>(65536 / n, 1, 64);
-  return pipeline_chunks(depth, longest_hop(r, Schedule(r.type, n, 1)), r.bytes * r.byte_time(0) / 2, limit);
+  return pipeline_chunks(depth, longest_hop(r, Schedule(r.type, n, 1)),
+                         r.bytes * r.byte_time(0) / 2, limit);
 }
 
 Traffic traffic(const Request& r) {
@@ -208,7 +214,8 @@ void lower(const Request& r, DagBuilder& dag) {
   const std::uint32_t chunks = std::max(1U, r.chunks);
   Schedule schedule(r.type, r.ranks(), chunks);
   dag.set_chunks(schedule.chunk_count());
-  std::vector<std::vector<std::uint32_t>> before(schedule.edges().size());  // data: message ids by edge
+  std::vector<std::vector<std::uint32_t>> before(
+      schedule.edges().size());  // data: message ids by edge
   std::vector<std::uint32_t> last_sent(r.ranks(), kNone), last_received(r.ranks(), kNone);
   schedule.play([&](const Edge& e, std::uint32_t edge) {
     std::vector<std::uint32_t>& wait = before[edge];
@@ -231,11 +238,13 @@ void lower(const Request& r, DagBuilder& dag) {
 
 }  // namespace
 
-constexpr Algorithm kDoubleBinaryTree{.name = "double_binary_tree",
-                                      .description = "two complementary trees with half of the buffer each, chunks "
-                                                     "pipelined in rounds",
-                                      .types = kTypes,
-                                      .traffic = traffic,
-                                      .lower = lower};
+constexpr Algorithm kDoubleBinaryTree{
+    .name = "double_binary_tree",
+    .description =
+        "two complementary trees with half of the buffer each, chunks "
+        "pipelined in rounds",
+    .types = kTypes,
+    .traffic = traffic,
+    .lower = lower};
 
 }  // namespace xpusim::collective

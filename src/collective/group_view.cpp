@@ -23,14 +23,16 @@ std::vector<LinkId> LinkBytes::links() const {
   return ids;
 }
 
-GroupView::GroupView(const Fabric& fabric, std::vector<PlaneId> planes, std::span<const DeviceId> members)
+GroupView::GroupView(const Fabric& fabric, std::vector<PlaneId> planes,
+                     std::span<const DeviceId> members)
     : fabric_(&fabric),
       planes_(std::move(planes)),
       members_(members.begin(), members.end()),
       classes_(planes_.size()) {}
 
 bool GroupView::classified(std::uint32_t slot) const {
-  // Torus, mesh and dragonfly routes depend on the position of both ends, hashed ones on the pair itself.
+  // Torus, mesh and dragonfly routes depend on the position of both ends, hashed ones on the pair
+  // itself.
   const Plane& p = plane(slot);
   const bool switched = p.shape == PlaneShape::single_switch || p.shape == PlaneShape::clos ||
                         p.shape == PlaneShape::rail_optimised;
@@ -40,12 +42,16 @@ bool GroupView::classified(std::uint32_t slot) const {
 const GroupView::Classes& GroupView::classes(std::uint32_t slot) const {
   Classes& known = classes_[slot];
   if (!known.of.empty()) return known;
-  // The inner links of the route to rank 0 name the switch that a rank hangs on: none for rank 0's own switch.
-  std::map<std::vector<LinkId>, std::uint32_t> by_inner_links;
+  // The inner links of the route to the first rank of the same instance name the switch that a rank
+  // hangs on: none for that rank's own switch.
+  std::map<std::uint32_t, std::uint32_t> first_rank;  // by instance
+  std::map<std::pair<std::uint32_t, std::vector<LinkId>>, std::uint32_t> by_inner_links;
   for (std::uint32_t i = 0; i < size(); ++i) {
+    const std::uint32_t instance = fabric_->instance_of(planes_[slot], members_[i]);
+    const std::uint32_t first = first_rank.try_emplace(instance, i).first->second;
     std::vector<LinkId> inner;
-    if (i != 0) {
-      inner = fabric_->route(planes_[slot], members_[i], members_[0]).front().links;
+    if (i != first) {
+      inner = fabric_->route(planes_[slot], members_[i], members_[first]).front().links;
       if (inner.size() > 2) {
         inner.erase(inner.begin());
         inner.pop_back();
@@ -53,7 +59,8 @@ const GroupView::Classes& GroupView::classes(std::uint32_t slot) const {
         inner.clear();
       }
     }
-    const auto [at, fresh] = by_inner_links.try_emplace(inner, static_cast<std::uint32_t>(known.ranks.size()));
+    const auto [at, fresh] = by_inner_links.try_emplace(
+        {instance, inner}, static_cast<std::uint32_t>(known.ranks.size()));
     if (fresh) known.ranks.emplace_back();
     known.of.push_back(at->second);
     known.ranks[at->second].push_back(i);
@@ -80,7 +87,8 @@ double GroupView::latency(std::uint32_t slot, std::uint32_t i, std::uint32_t j) 
 double GroupView::largest_latency(std::uint32_t slot) const {
   double largest = 0;
   if (!classified(slot)) {
-    // Beyond 256 ranks the first 256 senders stand for all: these shapes are vertex-transitive or nearly so.
+    // Beyond 256 ranks the first 256 senders stand for all: these shapes are vertex-transitive or
+    // nearly so.
     const std::uint32_t senders = std::min<std::uint32_t>(size(), 256);
     for (std::uint32_t i = 0; i < senders; ++i) {
       for (std::uint32_t j = 0; j < size(); ++j) {
@@ -107,26 +115,30 @@ double GroupView::from_switch_latency(std::uint32_t slot, std::uint32_t i) const
   return slowest(fabric_->from_switch(planes_[slot], members_[i]));
 }
 
-void GroupView::load(std::uint32_t slot, std::uint32_t i, std::uint32_t j, double bytes, LinkBytes& into) const {
+void GroupView::load(std::uint32_t slot, std::uint32_t i, std::uint32_t j, double bytes,
+                     LinkBytes& into) const {
   const DeviceId from = members_[i];
   const DeviceId to = members_[j];
   into.add(fabric_->route(planes_[slot], from, to, flow_hash(from, to)), bytes);
 }
 
-void GroupView::load_between_classes(std::uint32_t slot, std::uint32_t a, std::uint32_t b, double bytes,
-                                     LinkBytes& into) const {
+void GroupView::load_between_classes(std::uint32_t slot, std::uint32_t a, std::uint32_t b,
+                                     double bytes, LinkBytes& into) const {
   const auto& senders = classes(slot).ranks[a];
   const auto& receivers = classes(slot).ranks[b];
   const Path path =
       fabric_->route(planes_[slot], members_[senders[0]], members_[receivers[0]]).front();
-  const double volume = bytes * static_cast<double>(senders.size()) * static_cast<double>(receivers.size());
+  const double volume =
+      bytes * static_cast<double>(senders.size()) * static_cast<double>(receivers.size());
   for (std::size_t l = 1; l + 1 < path.links.size(); ++l) into.add(path.links[l], volume);
 }
 
 void GroupView::load_all_pairs(std::uint32_t slot, double bytes, LinkBytes& into) const {
-  // Classes cost one route per rank and pair of classes: worth it while they are fewer than the ranks.
+  // Classes cost one route per rank and pair of classes: worth it while they are fewer than the
+  // ranks.
   if (size() > 1 && classified(slot) && classes(slot).ranks.size() * 2 <= size()) {
-    for (std::uint32_t i = 0; i < size(); ++i) {  // the device's own links carry everything it sends and receives
+    for (std::uint32_t i = 0; i < size();
+         ++i) {  // the device's own links carry everything it sends and receives
       const DeviceId other = members_[i == 0 ? 1 : 0];
       const double own = bytes * static_cast<double>(size() - 1);
       into.add(fabric_->route(planes_[slot], members_[i], other).front().links.front(), own);

@@ -1,4 +1,5 @@
-// One communicator group on its planes: latencies between ranks, rates, and the links that traffic loads.
+// One communicator group on its planes: latencies between ranks, rates, and the links that traffic
+// loads.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ class LinkBytes {
   std::vector<LinkId> touched_;
 };
 
-/// Ranks of a group on up to two planes (slot 0 is the innermost). Latencies are remembered per pair of
-/// positions that the fabric cannot tell apart.
+/// Ranks of a group on up to two planes (slot 0 is the innermost). Latencies are remembered per
+/// pair of positions that the fabric cannot tell apart.
 class GroupView {
  public:
   GroupView(const Fabric& fabric, std::vector<PlaneId> planes, std::span<const DeviceId> members);
@@ -42,7 +43,10 @@ class GroupView {
   [[nodiscard]] const std::vector<DeviceId>& members() const { return members_; }
   [[nodiscard]] const std::vector<PlaneId>& planes() const { return planes_; }
   [[nodiscard]] const Fabric& fabric() const { return *fabric_; }
-  [[nodiscard]] const Plane& plane(std::uint32_t slot) const { return fabric_->planes()[planes_[slot]]; }
+  [[nodiscard]] std::uint32_t slot_of(PlaneId plane) const { return plane == planes_[0] ? 0 : 1; }
+  [[nodiscard]] const Plane& plane(std::uint32_t slot) const {
+    return fabric_->planes()[planes_[slot]];
+  }
 
   /// Latency of the slowest path from rank i to rank j, seconds.
   [[nodiscard]] double latency(std::uint32_t slot, std::uint32_t i, std::uint32_t j) const;
@@ -52,15 +56,17 @@ class GroupView {
   [[nodiscard]] double from_switch_latency(std::uint32_t slot, std::uint32_t i) const;
 
   /// Adds `bytes` from rank i to rank j.
-  void load(std::uint32_t slot, std::uint32_t i, std::uint32_t j, double bytes, LinkBytes& into) const;
-  /// Adds `bytes` from every rank to every other one. Where routes depend only on the two switches that the ends
-  /// hang on, one route per pair of switches stands for all of theirs.
+  void load(std::uint32_t slot, std::uint32_t i, std::uint32_t j, double bytes,
+            LinkBytes& into) const;
+  /// Adds `bytes` from every rank to every other one. Where routes depend only on the two switches
+  /// that the ends hang on, one route per pair of switches stands for all of theirs.
   void load_all_pairs(std::uint32_t slot, double bytes, LinkBytes& into) const;
 
  private:
-  /// Ranks that hang on the same first-level switch: routes between two classes share their inner links.
+  /// Ranks that hang on the same first-level switch: routes between two classes share their inner
+  /// links.
   struct Classes {
-    std::vector<std::uint32_t> of;               ///< class of each rank
+    std::vector<std::uint32_t> of;  ///< class of each rank
     std::vector<std::vector<std::uint32_t>> ranks;
   };
   [[nodiscard]] bool classified(std::uint32_t slot) const;

@@ -1,5 +1,6 @@
-// Recursive halving and doubling (Thakur, Rabenseifner & Gropp, IJHPCA 2005, section 4.3). Sizes that are no power
-// of two fold the excess: of the first 2r ranks the odd ones hand their buffer to the even ones and get the result.
+// Recursive halving and doubling (Thakur, Rabenseifner & Gropp, IJHPCA 2005, section 4.3). Sizes
+// that are no power of two fold the excess: of the first 2r ranks the odd ones hand their buffer to
+// the even ones and get the result.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -15,10 +16,16 @@ constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, BARRIER};
 struct Fold {
   std::uint32_t core, excess;
   explicit Fold(std::uint32_t n) : core(std::bit_floor(n)), excess(n - std::bit_floor(n)) {}
-  [[nodiscard]] std::uint32_t rank(std::uint32_t v) const { return v < excess ? 2 * v : v + excess; }
+  [[nodiscard]] std::uint32_t rank(std::uint32_t v) const {
+    return v < excess ? 2 * v : v + excess;
+  }
 };
-bool reduces(const Request& r) { return r.type != ALL_GATHER; }
-bool gathers(const Request& r) { return r.type != REDUCE_SCATTER; }
+bool reduces(const Request& r) {
+  return r.type != ALL_GATHER;
+}
+bool gathers(const Request& r) {
+  return r.type != REDUCE_SCATTER;
+}
 
 Phase exchange_phase(const Request& r, const Fold& f, std::uint32_t distance) {
   Phase phase;
@@ -98,9 +105,10 @@ void lower_fold(const Request& r, const Fold& f, bool in, LastTouched& last, Dag
   last.step(step);
 }
 
-// Halving at distance d, rank v sends the half of its block of 2d chunks that its partner keeps; doubling, its d.
-void lower_exchange(const Request& r, const Fold& f, std::uint32_t d, bool halving, LastTouched& last,
-                    DagBuilder& dag) {
+// Halving at distance d, rank v sends the half of its block of 2d chunks that its partner keeps;
+// doubling, its d.
+void lower_exchange(const Request& r, const Fold& f, std::uint32_t d, bool halving,
+                    LastTouched& last, DagBuilder& dag) {
   std::vector<std::array<std::uint32_t, 3>> step;
   for (std::uint32_t v = 0; v < f.core; ++v) {
     const std::uint32_t kept_by = halving ? v ^ d : v;
@@ -133,11 +141,12 @@ void lower(const Request& r, DagBuilder& dag) {
 
 }  // namespace
 
-constexpr Algorithm kHalvingDoubling{.name = "halving_doubling",
-                                     .description = "recursive halving, then doubling: 2 log2(n) steps",
-                                     .types = kTypes,
-                                     .power_of_two_only = true,
-                                     .traffic = traffic,
-                                     .lower = lower};
+constexpr Algorithm kHalvingDoubling{
+    .name = "halving_doubling",
+    .description = "recursive halving, then doubling: 2 log2(n) steps",
+    .types = kTypes,
+    .power_of_two_only = true,
+    .traffic = traffic,
+    .lower = lower};
 
 }  // namespace xpusim::collective

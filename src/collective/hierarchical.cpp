@@ -1,18 +1,20 @@
-// Two levels: inside each supernode on the inner plane, between equal local ranks on the outer plane. All-reduce is
-// reduce-scatter inside, all-reduce between, all-gather inside. Data labels assume ranks in supernode order.
+// Two levels: inside each supernode on the inner plane, between equal local ranks on the outer
+// plane. All-reduce is reduce-scatter inside, all-reduce between, all-gather inside. Data labels
+// assume ranks in supernode order.
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
 
 #include "collective/algorithm.hpp"
+#include "collective/levels.hpp"
 #include "xpusim/diagnostic.hpp"
 
 namespace xpusim::collective {
 namespace {
 
 using enum CollectiveType;
-constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL, BROADCAST, REDUCE, BARRIER};
+constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL,
+                            BROADCAST,  REDUCE,         BARRIER};
 
 /// One step of the composition: a collective in every supernode or on every rail at once.
 struct Step {
@@ -21,44 +23,33 @@ struct Step {
   double bytes;  ///< in the convention of `type`
 };
 
-struct Levels {
-  std::vector<std::vector<std::uint32_t>> nodes;  ///< rank of [supernode][local]
-  std::vector<std::vector<std::uint32_t>> rails;  ///< rank of [local][supernode]
-};
-
-Levels levels_of(const GroupView& group) {
-  Levels levels;
-  std::map<std::uint32_t, std::size_t> known;
-  for (std::uint32_t i = 0; i < group.size(); ++i) {
-    const std::uint32_t instance = group.fabric().instance_of(group.planes()[0], group.members()[i]);
-    const auto [at, fresh] = known.try_emplace(instance, levels.nodes.size());
-    if (fresh) levels.nodes.emplace_back();
-    levels.nodes[at->second].push_back(i);
-  }
-  for (std::size_t j = 0; j < levels.nodes.front().size(); ++j) {
-    levels.rails.emplace_back();
-    for (const auto& node : levels.nodes) levels.rails.back().push_back(node.at(j));
-  }
-  return levels;
-}
-
 std::vector<Step> steps_of(const Request& r, const Levels& levels) {
   const auto k = static_cast<double>(levels.rails.size());
   const double s = r.bytes;
   switch (r.type) {
-    case ALL_REDUCE: return {{REDUCE_SCATTER, true, s}, {ALL_REDUCE, false, s / k}, {ALL_GATHER, true, s}};
-    case BARRIER: return {{BARRIER, true, 0}, {BARRIER, false, 0}, {BARRIER, true, 0}};
-    case REDUCE_SCATTER: return {{REDUCE_SCATTER, true, s}, {REDUCE_SCATTER, false, s / k}};
-    case ALL_GATHER: return {{ALL_GATHER, false, s / k}, {ALL_GATHER, true, s}};
-    case ALL_TO_ALL: return {{ALL_TO_ALL, true, s}, {ALL_TO_ALL, false, s}};
-    case BROADCAST: return {{BROADCAST, false, s}, {BROADCAST, true, s}};
-    case REDUCE: return {{REDUCE, true, s}, {REDUCE, false, s}};
-    default: break;
+    case ALL_REDUCE:
+      return {{REDUCE_SCATTER, true, s}, {ALL_REDUCE, false, s / k}, {ALL_GATHER, true, s}};
+    case BARRIER:
+      return {{BARRIER, true, 0}, {BARRIER, false, 0}, {BARRIER, true, 0}};
+    case REDUCE_SCATTER:
+      return {{REDUCE_SCATTER, true, s}, {REDUCE_SCATTER, false, s / k}};
+    case ALL_GATHER:
+      return {{ALL_GATHER, false, s / k}, {ALL_GATHER, true, s}};
+    case ALL_TO_ALL:
+      return {{ALL_TO_ALL, true, s}, {ALL_TO_ALL, false, s}};
+    case BROADCAST:
+      return {{BROADCAST, false, s}, {BROADCAST, true, s}};
+    case REDUCE:
+      return {{REDUCE, true, s}, {REDUCE, false, s}};
+    default:
+      break;
   }
   throw InternalError("hierarchical does not do this collective");
 }
 
-bool rooted(CollectiveType t) { return t == BROADCAST || t == REDUCE; }
+bool rooted(CollectiveType t) {
+  return t == BROADCAST || t == REDUCE;
+}
 
 /// The sub-groups that run a step: rooted ones cross on the first rail only.
 std::vector<std::vector<std::uint32_t>> groups_of(const Step& step, const Levels& levels) {
@@ -67,7 +58,8 @@ std::vector<std::vector<std::uint32_t>> groups_of(const Step& step, const Levels
   return levels.rails;
 }
 
-GroupView sub_view(const GroupView& group, const std::vector<std::uint32_t>& ranks, std::uint32_t slot) {
+GroupView sub_view(const GroupView& group, const std::vector<std::uint32_t>& ranks,
+                   std::uint32_t slot) {
   std::vector<DeviceId> members;
   for (const std::uint32_t rank : ranks) members.push_back(group.members()[rank]);
   return GroupView(group.fabric(), {group.planes()[slot]}, members);
@@ -95,7 +87,8 @@ bool fits(const Algorithm& a, const std::vector<Step>& steps, bool inner, std::u
 }
 
 /// The algorithm that makes the steps of one level shortest, judged on its first sub-group.
-const Algorithm& choose(const Request& r, const std::vector<Step>& steps, const Levels& levels, bool inner) {
+const Algorithm& choose(const Request& r, const std::vector<Step>& steps, const Levels& levels,
+                        bool inner) {
   const std::string_view wanted = inner ? r.inner : r.outer;
   if (!wanted.empty()) return *find_algorithm(wanted);
   const std::span<const std::string_view> names =
@@ -148,7 +141,8 @@ Traffic traffic(const Request& r) {
     std::vector<Phase> phases;
     for (const auto& ranks : groups_of(step, levels)) {
       const GroupView view = sub_view(*r.group, ranks, step.inner ? 0 : 1);
-      merge((step.inner ? inner : outer).traffic(sub_request(r, step, view)), ranks, step.inner ? 0 : 1, phases);
+      merge((step.inner ? inner : outer).traffic(sub_request(r, step, view)), ranks,
+            step.inner ? 0 : 1, phases);
     }
     t.phases.insert(t.phases.end(), phases.begin(), phases.end());
   }
@@ -162,7 +156,8 @@ struct Labels {
   std::uint32_t inner_chunks = 1, outer_chunks = 1;
 };
 
-void relabel_block(Message& m, const Levels& levels, bool inner) {  // ALL_TO_ALL: blocks (source, destination)
+void relabel_block(Message& m, const Levels& levels,
+                   bool inner) {  // ALL_TO_ALL: blocks (source, destination)
   const auto k = static_cast<std::uint32_t>(levels.rails.size());
   const auto nodes = static_cast<std::uint32_t>(levels.nodes.size());
   const std::uint32_t n = k * nodes;
@@ -170,7 +165,7 @@ void relabel_block(Message& m, const Levels& levels, bool inner) {  // ALL_TO_AL
     m.first_chunk = m.from * n + m.to % k;
     m.chunks = nodes;
     m.chunk_stride = k;
-  } else {      // the blocks of a whole supernode for one destination
+  } else {  // the blocks of a whole supernode for one destination
     m.first_chunk = m.from / k * k * n + m.to;
     m.chunks = k;
     m.chunk_stride = n;
@@ -200,12 +195,14 @@ class Composer {
     const Algorithm& inner = choose(request_, steps, levels_, true);
     const Algorithm& outer = choose(request_, steps, levels_, false);
     for (const Step& step : steps) {
-      const GroupView view = sub_view(*request_.group, groups_of(step, levels_).front(), step.inner ? 0 : 1);
+      const GroupView view =
+          sub_view(*request_.group, groups_of(step, levels_).front(), step.inner ? 0 : 1);
       const std::uint32_t chunks = lower_one(step.inner ? inner : outer, step, view).chunk_count;
       (step.inner ? labels_.inner_chunks : labels_.outer_chunks) = chunks;
     }
     const std::uint32_t n = request_.ranks();
-    dag_.set_chunks(request_.type == ALL_TO_ALL ? n * n : labels_.inner_chunks * labels_.outer_chunks);
+    dag_.set_chunks(request_.type == ALL_TO_ALL ? n * n
+                                                : labels_.inner_chunks * labels_.outer_chunks);
     for (const Step& step : steps) add_step(step.inner ? inner : outer, step);
   }
 
@@ -225,14 +222,15 @@ class Composer {
       const GroupView view = sub_view(*request_.group, groups[g], step.inner ? 0 : 1);
       append(lower_one(a, step, view), groups[g], step, g, arrived);
     }
-    // A rank that heard nothing in this step (the root of a broadcast) still waits for what it heard before.
+    // A rank that heard nothing in this step (the root of a broadcast) still waits for what it
+    // heard before.
     for (std::uint32_t rank = 0; rank < request_.ranks(); ++rank) {
       if (!arrived[rank].empty()) arrivals_[rank] = std::move(arrived[rank]);
     }
   }
 
-  void append(const MessageDag& sub, const std::vector<std::uint32_t>& ranks, const Step& step, std::uint32_t local,
-              std::vector<std::vector<std::uint32_t>>& arrived) {
+  void append(const MessageDag& sub, const std::vector<std::uint32_t>& ranks, const Step& step,
+              std::uint32_t local, std::vector<std::vector<std::uint32_t>>& arrived) {
     const std::uint32_t start = dag_.size();
     std::vector<DagBuilder::Range> heard(ranks.size());
     for (std::size_t i = 0; i < ranks.size(); ++i) heard[i] = dag_.depend_on(arrivals_[ranks[i]]);
@@ -273,16 +271,20 @@ class Composer {
   std::vector<std::vector<std::uint32_t>> arrivals_;  ///< by rank: what it heard in the last step
 };
 
-void lower(const Request& r, DagBuilder& dag) { Composer(r, dag).run(); }
+void lower(const Request& r, DagBuilder& dag) {
+  Composer(r, dag).run();
+}
 
 }  // namespace
 
-constexpr Algorithm kHierarchical{.name = "hierarchical",
-                                  .description = "inside the supernodes, between them, inside again (all-reduce: "
-                                                 "reduce-scatter, all-reduce, all-gather)",
-                                  .types = kTypes,
-                                  .levels = 2,
-                                  .traffic = traffic,
-                                  .lower = lower};
+constexpr Algorithm kHierarchical{
+    .name = "hierarchical",
+    .description =
+        "inside the supernodes, between them, inside again (all-reduce: "
+        "reduce-scatter, all-reduce, all-gather)",
+    .types = kTypes,
+    .levels = 2,
+    .traffic = traffic,
+    .lower = lower};
 
 }  // namespace xpusim::collective

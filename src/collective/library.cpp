@@ -1,12 +1,16 @@
 #include "collective/library.hpp"
 
 #include <algorithm>
+#include <numeric>
+
+#include "collective/levels.hpp"
 
 namespace xpusim::collective {
 namespace {
 
 template <class Value>
-Value by_link(const std::map<std::string, Value>& values, const std::string& link, Value otherwise) {
+Value by_link(const std::map<std::string, Value>& values, const std::string& link,
+              Value otherwise) {
   if (const auto at = values.find(link); at != values.end()) return at->second;
   if (const auto at = values.find("default"); at != values.end()) return at->second;
   return otherwise;
@@ -16,18 +20,26 @@ std::uint32_t heads_of(const LibraryAlgorithmSpec& row, std::uint32_t ranks) {
   return std::clamp(ranks, 1U, static_cast<std::uint32_t>(std::max(1, row.max_heads)));
 }
 
-/// Latency of the nearest neighbours in rank order.
+/// Latency of the nearest neighbours in rank order, on the outer plane along the first rail.
 double neighbour_latency(const GroupView& group, std::uint32_t slot) {
-  double nearest = group.latency(slot, 0, 1);
-  for (std::uint32_t i = 1; i + 1 < group.size(); ++i) {
-    nearest = std::min(nearest, group.latency(slot, i, i + 1));
+  std::vector<std::uint32_t> ranks(group.size());
+  std::iota(ranks.begin(), ranks.end(), 0U);
+  if (group.planes().size() == 2) {
+    const Levels levels = levels_of(group);
+    ranks = slot == 0 ? levels.nodes.front() : levels.rails.front();
+  }
+  double nearest = group.latency(slot, ranks[0], ranks[1]);
+  for (std::size_t i = 1; i + 1 < ranks.size(); ++i) {
+    nearest = std::min(nearest, group.latency(slot, ranks[i], ranks[i + 1]));
   }
   return nearest;
 }
 
-/// NVIDIA/nccl src/graph/search.cc: the switch counts a head's own traffic once more, and the search tries a list of
-/// rates per head; src/tuning/nvls.cc: of the heads' rate, (heads-1)/heads counts as bus bandwidth of n ranks.
-double heads_rate(const LibraryAlgorithmSpec& row, double port, std::uint32_t heads, std::uint32_t ranks) {
+/// NVIDIA/nccl src/graph/search.cc: the switch counts a head's own traffic once more, and the
+/// search tries a list of rates per head; src/tuning/nvls.cc: of the heads' rate, (heads-1)/heads
+/// counts as bus bandwidth of n ranks.
+double heads_rate(const LibraryAlgorithmSpec& row, double port, std::uint32_t heads,
+                  std::uint32_t ranks) {
   const double h = heads;
   const double n = ranks;
   double each = port / (h + 1);
@@ -76,12 +88,14 @@ double chunk_bytes(const LibraryAlgorithmSpec& row, double bytes, std::uint32_t 
 double start_overhead(const Variant& v, const GroupView& group, double bytes) {
   if (v.row == nullptr) return 0;
   double start = v.protocol->base_latency.value();
-  if (v.algorithm->needs_in_switch) {  // the base latency of an in-switch protocol holds the way up and down
+  if (v.algorithm->needs_in_switch) {  // the base latency of an in-switch protocol holds the way up
+                                       // and down
     start = std::max(0.0, start - group.to_switch_latency(0, 0) - group.from_switch_latency(0, 0));
   }
   if (v.row->pipeline_stages > 0) {
     const std::uint32_t heads = heads_of(*v.row, group.size());
-    const double round = std::min(bytes, v.row->channels * heads * chunk_bytes(*v.row, bytes, heads));
+    const double round =
+        std::min(bytes, v.row->channels * heads * chunk_bytes(*v.row, bytes, heads));
     start += v.row->pipeline_stages * round / payload_rate(v, group.plane(0), group.size());
   }
   return start;

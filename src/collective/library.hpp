@@ -1,4 +1,5 @@
-// How a collective library runs an algorithm: what its protocols add to messages, bytes and the start.
+// How a collective library runs an algorithm: what its protocols add to messages, bytes and the
+// start.
 #pragma once
 
 #include <string>
@@ -16,8 +17,9 @@ struct Variant {
   const ProtocolSpec* protocol = nullptr;
 };
 
-/// What a variant adds on one plane of a group. The library's figure for a step holds the way to a neighbour and
-/// its own software cost in place of the plane's; so the overhead may be negative, by at most the endpoint latency.
+/// What a variant adds on one plane of a group. The library's figure for a step holds the way to a
+/// neighbour and its own software cost in place of the plane's; so the overhead may be negative, by
+/// at most the endpoint latency.
 [[nodiscard]] SlotCost slot_cost(const Variant&, const GroupView&, std::uint32_t slot);
 
 /// Base latency and the time a pipeline takes to fill, seconds.

@@ -23,6 +23,9 @@ void add_loads(const GroupView& group, const Phase& phase, LinkBytes& into) {
   for (const Volume& v : phase.volumes) {
     if (v.bytes > 0) add_volume(group, phase.slot, v, into);
   }
+  for (const Volume& v : phase.outer_volumes) {
+    if (v.bytes > 0) add_volume(group, 1, v, into);
+  }
   for (const Exchange& e : phase.exchanges) {
     if (e.bytes <= 0) continue;
     if (e.ranks.empty()) {
@@ -31,7 +34,8 @@ void add_loads(const GroupView& group, const Phase& phase, LinkBytes& into) {
     }
     std::vector<DeviceId> members;
     for (const std::uint32_t rank : e.ranks) members.push_back(group.members()[rank]);
-    GroupView(group.fabric(), {group.planes()[phase.slot]}, members).load_all_pairs(0, e.bytes, into);
+    GroupView(group.fabric(), {group.planes()[phase.slot]}, members)
+        .load_all_pairs(0, e.bytes, into);
   }
 }
 
@@ -43,9 +47,11 @@ double idle_seconds(const Request& request, const Traffic& traffic) {
     add_loads(*request.group, phase, bytes);
     double longest = 0;
     for (const LinkId link : bytes.links()) {
-      longest = std::max(longest, bytes.bytes(link) / fabric.links()[link].capacity.value());
+      const FabricLink& l = fabric.links()[link];
+      const double wire_factor = request.cost[request.group->slot_of(l.plane)].wire_factor;
+      longest = std::max(longest, bytes.bytes(link) * wire_factor / l.capacity.value());
     }
-    total += phase.latency + longest * request.cost[phase.slot].wire_factor;
+    total += phase.latency + longest;
   }
   return total;
 }

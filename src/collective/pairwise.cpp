@@ -1,5 +1,6 @@
-// Pairwise exchange: n-1 rounds, in round s rank i sends to i+s and receives from i-s (Thakur, Rabenseifner &
-// Gropp, IJHPCA 2005, section 3.3 for all-to-all and 3.4 for reduce-scatter). One message per port at a time.
+// Pairwise exchange: n-1 rounds, in round s rank i sends to i+s and receives from i-s (Thakur,
+// Rabenseifner & Gropp, IJHPCA 2005, section 3.3 for all-to-all and 3.4 for reduce-scatter). One
+// message per port at a time.
 #include <algorithm>
 #include <array>
 
@@ -15,7 +16,8 @@ Traffic traffic(const Request& r) {
   const std::uint32_t n = r.ranks();
   Phase phase;
   phase.exchanges.push_back({{}, r.bytes / n});
-  // Rounds wait for their slowest pair; above 512 ranks each is taken to have one of the group's slowest pairs.
+  // Rounds wait for their slowest pair; above 512 ranks each is taken to have one of the group's
+  // slowest pairs.
   if (n > 512) {
     phase.latency = (n - 1) * r.largest_hop(0);
     return {{phase}, 1, {}, {}};
@@ -46,7 +48,8 @@ void lower(const Request& r, DagBuilder& dag) {
         dag.add(m);
         continue;
       }
-      // The receiver's previous message has come from to - (s-1), that is from the sender's right neighbour.
+      // The receiver's previous message has come from to - (s-1), that is from the sender's right
+      // neighbour.
       const std::uint32_t before = start + (s - 2) * n;
       const std::array ports{before + i, before + (i + 1) % n};
       dag.add(m, dag.depend_on(ports));
@@ -56,10 +59,11 @@ void lower(const Request& r, DagBuilder& dag) {
 
 }  // namespace
 
-constexpr Algorithm kPairwise{.name = "pairwise",
-                              .description = "n-1 rounds, in round s rank i exchanges with i+s and i-s",
-                              .types = kTypes,
-                              .traffic = traffic,
-                              .lower = lower};
+constexpr Algorithm kPairwise{
+    .name = "pairwise",
+    .description = "n-1 rounds, in round s rank i exchanges with i+s and i-s",
+    .types = kTypes,
+    .traffic = traffic,
+    .lower = lower};
 
 }  // namespace xpusim::collective

@@ -36,22 +36,25 @@ std::string join_planes(const Fabric& fabric) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-PlaneId named_plane(const Fabric& fabric, const std::string& name, std::span<const DeviceId> members) {
+PlaneId named_plane(const Fabric& fabric, const std::string& name,
+                    std::span<const DeviceId> members) {
   const std::optional<PlaneId> plane = fabric.find_plane(name);
   if (!plane) {
     throw InputError("unknown-plane", fmt::format("the system has no plane '{}'", name),
                      fmt::format("its planes are: {}", join_planes(fabric)));
   }
   if (!fabric.connects(*plane, members)) {
-    throw InputError("plane-does-not-connect",
-                     fmt::format("plane '{}' does not connect all of {}", name, describe(members)),
-                     fmt::format("it spans {} devices; leave the plane out to let the group go over several",
-                                 fabric.planes()[*plane].domain));
+    throw InputError(
+        "plane-does-not-connect",
+        fmt::format("plane '{}' does not connect all of {}", name, describe(members)),
+        fmt::format("it spans {} devices; leave the plane out to let the group go over several",
+                    fabric.planes()[*plane].domain));
   }
   return *plane;
 }
 
-/// Ranks by instance of a plane, in the order met; empty unless all instances hold equally many, at least two.
+/// Ranks by instance of a plane, in the order met; empty unless all instances hold equally many, at
+/// least two.
 std::vector<std::vector<DeviceId>> equal_parts(const Fabric& fabric, PlaneId plane,
                                                std::span<const DeviceId> members) {
   std::map<std::uint32_t, std::size_t> known;
@@ -62,32 +65,40 @@ std::vector<std::vector<DeviceId>> equal_parts(const Fabric& fabric, PlaneId pla
     parts[at->second].push_back(d);
   }
   const std::size_t size = parts.front().size();
-  const bool equal = std::all_of(parts.begin(), parts.end(), [&](const auto& p) { return p.size() == size; });
+  const bool equal =
+      std::all_of(parts.begin(), parts.end(), [&](const auto& p) { return p.size() == size; });
   if (!equal || size < 2 || parts.size() < 2) parts.clear();
   return parts;
 }
 
-std::optional<PlaneId> rail_plane(const Fabric& fabric, const std::vector<std::vector<DeviceId>>& parts) {
+std::optional<PlaneId> rail_plane(const Fabric& fabric,
+                                  const std::vector<std::vector<DeviceId>>& parts) {
   std::vector<std::vector<DeviceId>> rails(parts.front().size());
   for (const auto& part : parts) {
     for (std::size_t j = 0; j < part.size(); ++j) rails[j].push_back(part[j]);
   }
   std::optional<PlaneId> best;
   for (PlaneId p = 0; p < fabric.planes().size(); ++p) {
-    const bool all = std::all_of(rails.begin(), rails.end(), [&](const auto& r) { return fabric.connects(p, r); });
-    const bool faster = !best || fabric.planes()[p].device_capacity > fabric.planes()[*best].device_capacity;
+    const bool all = std::all_of(rails.begin(), rails.end(),
+                                 [&](const auto& r) { return fabric.connects(p, r); });
+    const bool faster =
+        !best || fabric.planes()[p].device_capacity > fabric.planes()[*best].device_capacity;
     if (all && faster) best = p;
   }
   return best;
 }
 
-/// Inner and outer plane of a group that spans supernodes; none when no faster plane splits it evenly.
+/// Inner and outer plane of a group that spans supernodes; none when no faster plane splits it
+/// evenly.
 std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> flat,
                                 std::span<const DeviceId> members) {
   std::vector<PlaneId> best;
   for (PlaneId inner = 0; inner < fabric.planes().size(); ++inner) {
-    if (flat && fabric.planes()[inner].device_capacity <= fabric.planes()[*flat].device_capacity) continue;
-    if (!best.empty() && fabric.planes()[inner].device_capacity <= fabric.planes()[best[0]].device_capacity) continue;
+    if (flat && fabric.planes()[inner].device_capacity <= fabric.planes()[*flat].device_capacity)
+      continue;
+    if (!best.empty() &&
+        fabric.planes()[inner].device_capacity <= fabric.planes()[best[0]].device_capacity)
+      continue;
     const auto parts = equal_parts(fabric, inner, members);
     if (parts.empty()) continue;
     const std::optional<PlaneId> outer = flat ? flat : rail_plane(fabric, parts);
@@ -101,7 +112,14 @@ struct PlaneChoice {
   std::vector<PlaneId> levels;  ///< two planes, or none
 };
 
-PlaneChoice choose_planes(const Fabric& fabric, std::span<const DeviceId> members, const CollectiveOptions& options) {
+/// Was an algorithm of two levels asked for by name?
+bool names_two_levels(const CollectiveOptions& options) {
+  const Algorithm* named = find_algorithm(options.algorithm);
+  return named != nullptr && named->levels == 2;
+}
+
+PlaneChoice choose_planes(const Fabric& fabric, std::span<const DeviceId> members,
+                          const CollectiveOptions& options) {
   PlaneChoice choice;
   std::optional<PlaneId> flat;
   if (options.plane.empty()) {
@@ -110,7 +128,8 @@ PlaneChoice choose_planes(const Fabric& fabric, std::span<const DeviceId> member
     flat = named_plane(fabric, options.plane, members);
   }
   if (flat) choice.flat = {*flat};
-  if (options.plane.empty() || options.algorithm == "hierarchical") choice.levels = two_levels(fabric, flat, members);
+  if (options.plane.empty() || names_two_levels(options))
+    choice.levels = two_levels(fabric, flat, members);
   if (choice.flat.empty() && choice.levels.empty()) {
     throw InputError("no-plane", fmt::format("no plane connects all of {}", describe(members)),
                      "place the group inside one domain, or add a plane that spans it");
@@ -150,18 +169,24 @@ std::string refusal(const Question& q, const Algorithm& a) {
   const auto n = static_cast<std::uint32_t>(q.members.size());
   if (!supports(a, q.type, n)) {
     const bool by_size = std::find(a.types.begin(), a.types.end(), q.type) != a.types.end();
-    return fmt::format("algorithm '{}' does not do {}{}", a.name, to_string(q.type),
-                       by_size ? fmt::format(" among {} ranks, only among a power of two", n) : std::string());
+    return fmt::format(
+        "algorithm '{}' does not do {}{}", a.name, to_string(q.type),
+        by_size ? fmt::format(" among {} ranks, only among a power of two", n) : std::string());
   }
   const std::vector<PlaneId>& planes = planes_for(q, a);
   if (planes.empty() && a.levels == 2) {
-    return fmt::format("algorithm '{}' needs a faster plane that splits {} evenly, and one between the parts", a.name,
+    return fmt::format(
+        "algorithm '{}' needs a faster plane that splits {} evenly, and one between the parts",
+        a.name, describe(q.members));
+  }
+  if (a.needs_flat_plane && !q.fabric->connects(planes[1], q.members)) {
+    return fmt::format("algorithm '{}' needs a plane that connects all of {}", a.name,
                        describe(q.members));
   }
   if (planes.empty()) return fmt::format("no plane connects all of {}", describe(q.members));
   if (a.needs_in_switch && !q.fabric->planes()[planes[0]].in_switch_reduction) {
-    return fmt::format("algorithm '{}' needs switches that reduce; those of plane '{}' do not", a.name,
-                       q.fabric->planes()[planes[0]].name);
+    return fmt::format("algorithm '{}' needs switches that reduce; those of plane '{}' do not",
+                       a.name, q.fabric->planes()[planes[0]].name);
   }
   return {};
 }
@@ -169,29 +194,33 @@ std::string refusal(const Question& q, const Algorithm& a) {
 bool row_applies(const Question& q, const LibraryAlgorithmSpec& row, const Algorithm& a) {
   const int n = static_cast<int>(q.members.size());
   if (n < row.min_ranks || (row.max_ranks > 0 && n > row.max_ranks)) return false;
-  const bool typed = row.types.empty() || std::any_of(row.types.begin(), row.types.end(), [&](const std::string& t) {
-    return parse_collective_type(t) == q.type;
-  });
+  const bool typed = row.types.empty() ||
+                     std::any_of(row.types.begin(), row.types.end(), [&](const std::string& t) {
+                       return parse_collective_type(t) == q.type;
+                     });
   if (!typed) return false;
   const std::string& link = q.fabric->planes()[planes_for(q, a)[0]].link;
-  return row.links.empty() || std::find(row.links.begin(), row.links.end(), link) != row.links.end();
+  return row.links.empty() ||
+         std::find(row.links.begin(), row.links.end(), link) != row.links.end();
 }
 
-void add_protocols(const Question& q, const Algorithm& a, const LibraryAlgorithmSpec& row, std::vector<Variant>& to) {
+void add_protocols(const Question& q, const Algorithm& a, const LibraryAlgorithmSpec& row,
+                   std::vector<Variant>& to) {
   for (const ProtocolSpec& p : row.protocols) {
     if (q.options->protocol.empty() || q.options->protocol == p.name) to.push_back({&a, &row, &p});
   }
 }
 
-/// What the library would consider. An algorithm asked for by name that the library has no row for (here) takes the
-/// protocols of the library's first row.
+/// What the library would consider. An algorithm asked for by name that the library has no row for
+/// (here) takes the protocols of the library's first row.
 std::vector<Variant> variants_of(const Question& q) {
   std::vector<Variant> variants;
   const bool named = !q.options->algorithm.empty();
   const bool bare = q.library == nullptr || q.library->algorithms.empty();
   if (bare) {
     for (const Algorithm* a : algorithms()) {
-      if ((!named || a->name == q.options->algorithm) && refusal(q, *a).empty()) variants.push_back({a, nullptr, nullptr});
+      if ((!named || a->name == q.options->algorithm) && refusal(q, *a).empty())
+        variants.push_back({a, nullptr, nullptr});
     }
     return variants;
   }
@@ -217,14 +246,16 @@ std::vector<Variant> variants_of(const Question& q) {
       for (const Algorithm* a : algorithms()) {
         if (refusal(q, *a).empty()) able.push_back(a->name);
       }
-      throw InputError("unsupported-algorithm", why,
-                       able.empty() ? std::string() : fmt::format("these can: {}", fmt::join(able, ", ")));
+      throw InputError(
+          "unsupported-algorithm", why,
+          able.empty() ? std::string() : fmt::format("these can: {}", fmt::join(able, ", ")));
     }
   }
-  throw InputError("unknown-protocol",
-                   fmt::format("the collective library has no protocol '{}' for {}", q.options->protocol,
-                               name.empty() ? std::string(to_string(q.type)) : fmt::format("'{}'", name)),
-                   "leave the protocol out to let the tuner choose");
+  throw InputError(
+      "unknown-protocol",
+      fmt::format("the collective library has no protocol '{}' for {}", q.options->protocol,
+                  name.empty() ? std::string(to_string(q.type)) : fmt::format("'{}'", name)),
+      "leave the protocol out to let the tuner choose");
 }
 
 // ---------------------------------------------------------------- tuning
@@ -242,7 +273,8 @@ Request make_request(const Question& q, const Variant& v, const GroupView& view)
   r.type = q.type;
   r.bytes = q.type == CollectiveType::BARRIER ? 0.0 : q.bytes;
   r.group = &view;
-  for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot) r.cost[slot] = slot_cost(v, view, slot);
+  for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot)
+    r.cost[slot] = slot_cost(v, view, slot);
   return r;
 }
 
@@ -256,14 +288,17 @@ Priced price(const Question& q, const Variant& v, const GroupView& view) {
   return p;
 }
 
-/// Views of a group on the planes of the two kinds of algorithm; kept alive while requests refer to them.
+/// Views of a group on the planes of the two kinds of algorithm; kept alive while requests refer to
+/// them.
 struct Views {
   std::optional<GroupView> flat, levels;
   explicit Views(const Question& q) {
     if (!q.planes.flat.empty()) flat.emplace(*q.fabric, q.planes.flat, q.members);
     if (!q.planes.levels.empty()) levels.emplace(*q.fabric, q.planes.levels, q.members);
   }
-  [[nodiscard]] const GroupView& of(const Algorithm& a) const { return a.levels == 2 ? *levels : *flat; }
+  [[nodiscard]] const GroupView& of(const Algorithm& a) const {
+    return a.levels == 2 ? *levels : *flat;
+  }
 };
 
 Priced tune(const Question& q, const Views& views) {
@@ -273,7 +308,8 @@ Priced tune(const Question& q, const Views& views) {
   for (const Variant& v : variants) {
     Priced p = price(q, v, views.of(*v.algorithm));
     // A later variant must be shorter by more than rounding to win.
-    if (best.variant.algorithm == nullptr || p.seconds < best.seconds * (1 - 1e-12)) best = std::move(p);
+    if (best.variant.algorithm == nullptr || p.seconds < best.seconds * (1 - 1e-12))
+      best = std::move(p);
   }
   return best;
 }
@@ -282,16 +318,18 @@ Priced tune(const Question& q, const Views& views) {
 
 using Groups = std::vector<std::vector<DeviceId>>;
 
-/// Links of one phase, over all groups; keeps those that the first group touches, one per distinct (tier, rate, bytes).
-std::vector<LinkLoad> representatives(const Fabric& fabric, const LinkBytes& all, const std::vector<LinkId>& touched,
-                                      double wire_factor, bool reduce) {
+/// Links of one phase, over all groups; keeps those that the first group touches, one per distinct
+/// (tier, rate, bytes).
+std::vector<LinkLoad> representatives(const Fabric& fabric, const LinkBytes& all,
+                                      const std::vector<LinkId>& touched,
+                                      const CollectivePlan& plan, bool reduce) {
   std::vector<LinkLoad> loads;
   std::map<std::tuple<TierId, double, double>, LinkId> known;
   for (const LinkId link : touched) {
     const double bytes = all.bytes(link);
     const FabricLink& l = fabric.links()[link];
     if (reduce && !known.try_emplace({l.tier, l.capacity.value(), bytes}, link).second) continue;
-    loads.push_back({link, bytes, bytes * wire_factor});
+    loads.push_back({link, bytes, bytes * plan.wire(l.plane == plan.planes[0] ? 0 : 1)});
   }
   return loads;
 }
@@ -309,13 +347,15 @@ std::vector<TierLoad> tier_loads(const std::vector<double>& tiers) {
 }
 
 /// Later groups do what the first one does, on their own devices.
-std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<PlaneId>& planes, const Groups& groups) {
+std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<PlaneId>& planes,
+                                     const Groups& groups) {
   std::vector<GroupView> views;
   for (std::size_t g = 1; g < groups.size(); ++g) views.emplace_back(fabric, planes, groups[g]);
   return views;
 }
 
-double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, CollectivePlan& plan) {
+double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups,
+                   CollectivePlan& plan) {
   const std::vector<GroupView> siblings = sibling_views(fabric, plan.planes, groups);
   std::vector<double> tiers(fabric.tiers().size());
   double total = 0;
@@ -326,7 +366,7 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     count_tiers(fabric, bytes, tiers);
     FluidPhase fluid{Seconds(phase.latency),
-                     representatives(fabric, bytes, touched, plan.wire(phase.slot), groups.size() > 1)};
+                     representatives(fabric, bytes, touched, plan, groups.size() > 1)};
     double longest = 0;
     for (const LinkLoad& l : fluid.loads) {
       longest = std::max(longest, l.wire_bytes / fabric.links()[l.link].capacity.value());
@@ -346,7 +386,8 @@ CollectivePlan empty_plan(CollectiveType type, double bytes, std::size_t ranks) 
   return plan;
 }
 
-void describe_variant(const Priced& best, const CollectiveLibrarySpec* library, CollectivePlan& plan) {
+void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
+                      CollectivePlan& plan) {
   const Variant& v = best.variant;
   plan.algorithm = v.algorithm->name;
   plan.protocol = v.protocol == nullptr ? "" : v.protocol->name;
@@ -362,20 +403,26 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library, 
   if (library != nullptr) plan.units_share = library->units_share;
 }
 
-CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes, const Groups& groups,
-                           const CollectiveOptions& options) {
+CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes,
+                           const Groups& groups, const CollectiveOptions& options) {
   const Fabric& fabric = *context.fabric;
   if (groups.empty()) throw InternalError("a collective without groups");
   if (!(bytes.value() >= 0)) throw InternalError("a collective of negative size");
   for (const auto& members : groups) {
     check_members(members, fabric);
-    if (members.size() != groups.front().size()) throw InternalError("groups of a class must be equally large");
+    if (members.size() != groups.front().size())
+      throw InternalError("groups of a class must be equally large");
   }
   if (!options.algorithm.empty()) static_cast<void>(known_algorithm(options.algorithm));
   CollectivePlan plan = empty_plan(type, bytes.value(), groups.front().size());
   if (groups.front().size() == 1) return plan;
   const std::span<const DeviceId> members = groups.front();
-  const Question q{&fabric, context.library, type, bytes.value(), members, &options,
+  const Question q{&fabric,
+                   context.library,
+                   type,
+                   bytes.value(),
+                   members,
+                   &options,
                    choose_planes(fabric, members, options)};
   const Views views(q);
   const Priced best = tune(q, views);
@@ -386,11 +433,12 @@ CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type
 
 // ---------------------------------------------------------------- transfers
 
-PlaneId transfer_plane(const Fabric& fabric, std::span<const DevicePair> pairs, const CollectiveOptions& options) {
+PlaneId transfer_plane(const Fabric& fabric, std::span<const DevicePair> pairs,
+                       const CollectiveOptions& options) {
   if (!options.plane.empty()) {
     const DevicePair& first = pairs.front();
-    const std::vector<DeviceId> ends = first.from == first.to ? std::vector{first.from}
-                                                              : std::vector{first.from, first.to};
+    const std::vector<DeviceId> ends =
+        first.from == first.to ? std::vector{first.from} : std::vector{first.from, first.to};
     return named_plane(fabric, options.plane, ends);
   }
   std::optional<PlaneId> best;
@@ -398,17 +446,21 @@ PlaneId transfer_plane(const Fabric& fabric, std::span<const DevicePair> pairs, 
     const bool all = std::all_of(pairs.begin(), pairs.end(), [&](const DevicePair& pair) {
       return fabric.instance_of(p, pair.from) == fabric.instance_of(p, pair.to);
     });
-    const bool faster = !best || fabric.planes()[p].device_capacity > fabric.planes()[*best].device_capacity;
+    const bool faster =
+        !best || fabric.planes()[p].device_capacity > fabric.planes()[*best].device_capacity;
     if (all && faster && fabric.planes()[p].role != PlaneRole::management) best = p;
   }
   if (best) return *best;
   throw InputError("no-plane",
-                   fmt::format("no plane connects device {} with device {}", pairs.front().from, pairs.front().to),
+                   fmt::format("no plane connects device {} with device {}", pairs.front().from,
+                               pairs.front().to),
                    "place both inside one domain, or add a plane that spans them");
 }
 
-/// A transfer uses the row of `direct`, else the first, with the protocol that is shortest for its size.
-std::vector<Variant> transfer_variants(const CollectiveLibrarySpec* library, const CollectiveOptions& options) {
+/// A transfer uses the row of `direct`, else the first, with the protocol that is shortest for its
+/// size.
+std::vector<Variant> transfer_variants(const CollectiveLibrarySpec* library,
+                                       const CollectiveOptions& options) {
   if (library == nullptr || library->algorithms.empty()) return {{&kDirect, nullptr, nullptr}};
   const LibraryAlgorithmSpec* row = &library->algorithms.front();
   for (const LibraryAlgorithmSpec& candidate : library->algorithms) {
@@ -416,7 +468,8 @@ std::vector<Variant> transfer_variants(const CollectiveLibrarySpec* library, con
   }
   std::vector<Variant> variants;
   for (const ProtocolSpec& p : row->protocols) {
-    if (options.protocol.empty() || options.protocol == p.name) variants.push_back({&kDirect, row, &p});
+    if (options.protocol.empty() || options.protocol == p.name)
+      variants.push_back({&kDirect, row, &p});
   }
   return variants;
 }
@@ -449,17 +502,19 @@ Priced tune_transfer(const std::vector<Variant>& variants, const GroupView& view
 }  // namespace collective
 
 CollectivePlan plan_collective(const CollectiveContext& context, CollectiveType type, Bytes bytes,
-                               std::span<const DeviceId> members, const CollectiveOptions& options) {
+                               std::span<const DeviceId> members,
+                               const CollectiveOptions& options) {
   return collective::plan_groups(context, type, bytes, {{members.begin(), members.end()}}, options);
 }
 
-CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type, Bytes bytes,
-                                     const std::vector<std::vector<DeviceId>>& groups,
+CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type,
+                                     Bytes bytes, const std::vector<std::vector<DeviceId>>& groups,
                                      const CollectiveOptions& options) {
   return collective::plan_groups(context, type, bytes, groups, options);
 }
 
-CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes, std::span<const DevicePair> pairs,
+CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes,
+                                   std::span<const DevicePair> pairs,
                                    const CollectiveOptions& options) {
   using namespace collective;
   if (pairs.empty()) throw InternalError("a transfer without a pair");
@@ -471,9 +526,10 @@ CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes
   const GroupView view(*context.fabric, {plane}, groups.front());
   const std::vector<Variant> variants = transfer_variants(context.library, options);
   if (variants.empty()) {
-    throw InputError("unknown-protocol",
-                     fmt::format("the collective library has no protocol '{}' for transfers", options.protocol),
-                     "leave the protocol out to let the tuner choose");
+    throw InputError(
+        "unknown-protocol",
+        fmt::format("the collective library has no protocol '{}' for transfers", options.protocol),
+        "leave the protocol out to let the tuner choose");
   }
   const Priced best = tune_transfer(variants, view, bytes.value());
   describe_variant(best, context.library, plan);
@@ -493,7 +549,8 @@ MessageDag lower_messages(const CollectiveContext& context, const CollectivePlan
     return dag.take();
   }
   const Algorithm* algorithm = find_algorithm(plan.algorithm);
-  if (algorithm == nullptr || members.size() != plan.ranks) throw InternalError("not a plan of this group");
+  if (algorithm == nullptr || members.size() != plan.ranks)
+    throw InternalError("not a plan of this group");
   const GroupView view(*context.fabric, plan.planes, members);
   Request r;
   r.type = plan.type;

@@ -1,5 +1,5 @@
-// Ring (Patarasuk & Yuan, JPDC 2009): every rank sends to its right neighbour only. Broadcast and reduce run as a
-// chain of pipelined chunks along the same ring.
+// Ring (Patarasuk & Yuan, JPDC 2009): every rank sends to its right neighbour only. Broadcast and
+// reduce run as a chain of pipelined chunks along the same ring.
 #include <algorithm>
 #include <array>
 
@@ -23,7 +23,8 @@ double all_hops(const Request& r, double& smallest) {
   return total;
 }
 
-// Chunk k is reduced along k+1 .. k and gathered along k .. k-1: it skips hop k -> k+1 once and k-1 -> k once.
+// Chunk k is reduced along k+1 .. k and gathered along k .. k-1: it skips hop k -> k+1 once and k-1
+// -> k once.
 double all_reduce_latency(const Request& r) {
   const std::uint32_t n = r.ranks();
   double smallest = 0;
@@ -47,7 +48,8 @@ Traffic around(const Request& r, double passes) {
   return {{phase}, 1, {}, {}};
 }
 
-// A chain is a flow shop of equal jobs: the sum of its hops, and the slowest hop once for every further chunk.
+// A chain is a flow shop of equal jobs: the sum of its hops, and the slowest hop once for every
+// further chunk.
 Traffic chain(const Request& r) {
   const std::uint32_t n = r.ranks();
   const bool up = r.type == REDUCE;
@@ -60,7 +62,8 @@ Traffic chain(const Request& r) {
     phase.volumes.push_back(up ? Volume{i + 1, i, r.bytes} : Volume{i, i + 1, r.bytes});
   }
   const double transfer = r.bytes * r.byte_time(0);
-  const std::uint32_t chunks = r.chunks != 0 ? r.chunks : pipeline_chunks(n - 2, slowest, transfer, 256);
+  const std::uint32_t chunks =
+      r.chunks != 0 ? r.chunks : pipeline_chunks(n - 2, slowest, transfer, 256);
   phase.latency = sum + (chunks - 1) * slowest + (n - 2) * transfer / chunks;
   return {{phase}, chunks, {}, {}};
 }
@@ -79,8 +82,8 @@ void lower_chain(const Request& r, DagBuilder& dag) {
     for (std::uint32_t h = 0; h + 1 < n; ++h) {
       std::array<std::uint32_t, 2> before{};
       std::size_t count = 0;
-      if (h > 0) before[count++] = dag.size() - 1;          // the chunk itself
-      if (c > 0) before[count++] = dag.size() - (n - 1);    // the previous chunk has left this port
+      if (h > 0) before[count++] = dag.size() - 1;        // the chunk itself
+      if (c > 0) before[count++] = dag.size() - (n - 1);  // the previous chunk has left this port
       Message m;
       m.from = up ? n - 1 - h : h;
       m.to = up ? m.from - 1 : m.from + 1;
@@ -127,8 +130,9 @@ void lower(const Request& r, DagBuilder& dag) {
 }  // namespace
 
 constexpr Algorithm kRing{.name = "ring",
-                          .description = "every rank sends to its right neighbour, 2(n-1) steps; chains for "
-                                         "broadcast and reduce",
+                          .description =
+                              "every rank sends to its right neighbour, 2(n-1) steps; chains for "
+                              "broadcast and reduce",
                           .types = kTypes,
                           .traffic = traffic,
                           .lower = lower};

@@ -50,16 +50,19 @@ std::optional<CollectiveType> parse_collective_type(std::string_view text) {
 double busbw_factor(CollectiveType type, int ranks) {
   const double n = ranks;
   switch (type) {
-    case ALL_REDUCE: return 2 * (n - 1) / n;
+    case ALL_REDUCE:
+      return 2 * (n - 1) / n;
     case ALL_GATHER:
     case GATHER:
     case SCATTER:
     case ALL_TO_ALL:
-    case REDUCE_SCATTER: return (n - 1) / n;
+    case REDUCE_SCATTER:
+      return (n - 1) / n;
     case REDUCE:
     case BROADCAST:
     case BARRIER:
-    case SEND_RECV: return 1;
+    case SEND_RECV:
+      return 1;
   }
   throw InternalError("collective type out of range");
 }

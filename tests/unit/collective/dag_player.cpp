@@ -25,7 +25,8 @@ struct Flow {
 /// Who waits for whom, and when what becomes free.
 class Waiting {
  public:
-  explicit Waiting(const MessageDag& dag) : missing_(dag.messages.size()), unlocks_(dag.messages.size()) {
+  explicit Waiting(const MessageDag& dag)
+      : missing_(dag.messages.size()), unlocks_(dag.messages.size()) {
     for (std::uint32_t m = 0; m < dag.messages.size(); ++m) {
       const Message& message = dag.messages[m];
       missing_[m] = message.dependencies;
@@ -85,7 +86,8 @@ std::vector<Path> paths_of(const Fabric& fabric, const CollectivePlan& plan, con
   const PlaneId plane = plan.planes.at(m.plane_slot);
   if (m.to == kSwitch) return fabric.to_switch(plane, members[m.from]);
   if (m.from == kSwitch) return fabric.from_switch(plane, members[m.to]);
-  return fabric.route(plane, members[m.from], members[m.to], flow_hash(members[m.from], members[m.to]));
+  return fabric.route(plane, members[m.from], members[m.to],
+                      flow_hash(members[m.from], members[m.to]));
 }
 
 }  // namespace
@@ -93,7 +95,8 @@ std::vector<Path> paths_of(const Fabric& fabric, const CollectivePlan& plan, con
 Played play(const Fabric& fabric, const CollectivePlan& plan, const MessageDag& dag,
             std::span<const DeviceId> members) {
   Waiting waiting(dag);
-  Played played{std::vector<double>(dag.messages.size(), -1), std::vector<double>(dag.messages.size(), -1), 0};
+  Played played{std::vector<double>(dag.messages.size(), -1),
+                std::vector<double>(dag.messages.size(), -1), 0};
   std::vector<std::pair<double, std::uint32_t>> in_latency;
   std::vector<Flow> flows;
   double now = 0;
@@ -104,7 +107,8 @@ Played play(const Fabric& fabric, const CollectivePlan& plan, const MessageDag& 
       const std::vector<Path> paths = paths_of(fabric, plan, message, members);
       if (paths.size() != 1) throw std::logic_error("the player knows one path per message");
       played.start[m] = now;
-      in_latency.emplace_back(now + (paths[0].latency + plan.overhead(message.plane_slot)).value(), m);
+      in_latency.emplace_back(now + (paths[0].latency + plan.overhead(message.plane_slot)).value(),
+                              m);
     }
     share_max_min(flows, fabric);
     double next = kNever;
@@ -141,7 +145,10 @@ Played play(const Fabric& fabric, const CollectivePlan& plan, const MessageDag& 
         continue;
       }
       const Path path = paths_of(fabric, plan, message, members).front();
-      flows.push_back({m, {path.links.begin(), path.links.end()}, message.bytes * plan.wire(message.plane_slot), 0});
+      flows.push_back({m,
+                       {path.links.begin(), path.links.end()},
+                       message.bytes * plan.wire(message.plane_slot),
+                       0});
     }
     in_latency = std::move(later);
   }
@@ -152,9 +159,11 @@ Played play(const Fabric& fabric, const CollectivePlan& plan, const MessageDag& 
 Played play_at_random(const MessageDag& dag, std::uint32_t seed) {
   std::mt19937 random(seed);
   Waiting waiting(dag);
-  Played played{std::vector<double>(dag.messages.size(), 0), std::vector<double>(dag.messages.size(), 0), 0};
+  Played played{std::vector<double>(dag.messages.size(), 0),
+                std::vector<double>(dag.messages.size(), 0), 0};
   std::vector<double> free(dag.messages.size(), 0);
-  for (std::vector<std::uint32_t> ready = waiting.take_ready(); !ready.empty(); ready = waiting.take_ready()) {
+  for (std::vector<std::uint32_t> ready = waiting.take_ready(); !ready.empty();
+       ready = waiting.take_ready()) {
     for (const std::uint32_t m : ready) {
       const Message& message = dag.messages[m];
       for (std::uint32_t d = 0; d < message.dependencies; ++d) {
@@ -171,35 +180,45 @@ Played play_at_random(const MessageDag& dag, std::uint32_t seed) {
 
 namespace {
 
-bool root_only(CollectiveType t) { return t == CollectiveType::BROADCAST || t == CollectiveType::SCATTER; }
+bool root_only(CollectiveType t) {
+  return t == CollectiveType::BROADCAST || t == CollectiveType::SCATTER;
+}
 
 /// Who owns a chunk of a buffer of n shares.
 std::uint32_t share_of(std::uint32_t chunk, std::uint32_t chunks, std::uint32_t n) {
   return static_cast<std::uint32_t>(static_cast<std::uint64_t>(chunk) * n / chunks);
 }
 
-bool holds_at_first(const CollectivePlan& plan, std::uint32_t chunks, std::uint32_t rank, std::uint32_t chunk) {
+bool holds_at_first(const CollectivePlan& plan, std::uint32_t chunks, std::uint32_t rank,
+                    std::uint32_t chunk) {
   using enum CollectiveType;
   switch (plan.type) {
     case ALL_GATHER:
-    case GATHER: return share_of(chunk, chunks, plan.ranks) == rank;
-    case ALL_TO_ALL: return chunk / plan.ranks == rank;
-    case SEND_RECV: return chunk == rank;
-    default: return !root_only(plan.type) || rank == 0;
+    case GATHER:
+      return share_of(chunk, chunks, plan.ranks) == rank;
+    case ALL_TO_ALL:
+      return chunk / plan.ranks == rank;
+    case SEND_RECV:
+      return chunk == rank;
+    default:
+      return !root_only(plan.type) || rank == 0;
   }
 }
 
 Contents contents_at_first(const CollectivePlan& plan, std::uint32_t chunks) {
   const std::uint32_t n = plan.ranks;
-  Contents contents(n + 1, std::vector<std::vector<int>>(chunks, std::vector<int>(n, 0)));  // the last is the switch
+  Contents contents(n + 1, std::vector<std::vector<int>>(
+                               chunks, std::vector<int>(n, 0)));  // the last is the switch
   for (std::uint32_t rank = 0; rank < n; ++rank) {
-    for (std::uint32_t c = 0; c < chunks; ++c) contents[rank][c][rank] = holds_at_first(plan, chunks, rank, c) ? 1 : 0;
+    for (std::uint32_t c = 0; c < chunks; ++c)
+      contents[rank][c][rank] = holds_at_first(plan, chunks, rank, c) ? 1 : 0;
   }
   return contents;
 }
 
 /// What rank must hold of a chunk: empty = nothing in particular, else contributors.
-std::vector<int> promised(const CollectivePlan& plan, std::uint32_t chunks, std::uint32_t rank, std::uint32_t chunk) {
+std::vector<int> promised(const CollectivePlan& plan, std::uint32_t chunks, std::uint32_t rank,
+                          std::uint32_t chunk) {
   using enum CollectiveType;
   const std::uint32_t n = plan.ranks;
   const auto only = [n](std::uint32_t who) {
@@ -210,15 +229,24 @@ std::vector<int> promised(const CollectivePlan& plan, std::uint32_t chunks, std:
   const std::vector<int> all(n, 1);
   switch (plan.type) {
     case ALL_REDUCE:
-    case BARRIER: return all;
-    case REDUCE: return rank == 0 ? all : std::vector<int>{};
-    case REDUCE_SCATTER: return share_of(chunk, chunks, n) == rank ? all : std::vector<int>{};
-    case ALL_GATHER: return only(share_of(chunk, chunks, n));
-    case GATHER: return rank == 0 ? only(share_of(chunk, chunks, n)) : std::vector<int>{};
-    case BROADCAST: return only(0);
-    case SCATTER: return share_of(chunk, chunks, n) == rank ? only(0) : std::vector<int>{};
-    case ALL_TO_ALL: return chunk % n == rank ? only(chunk / n) : std::vector<int>{};
-    case SEND_RECV: return (chunk + 1) % n == rank ? only(chunk) : std::vector<int>{};
+    case BARRIER:
+      return all;
+    case REDUCE:
+      return rank == 0 ? all : std::vector<int>{};
+    case REDUCE_SCATTER:
+      return share_of(chunk, chunks, n) == rank ? all : std::vector<int>{};
+    case ALL_GATHER:
+      return only(share_of(chunk, chunks, n));
+    case GATHER:
+      return rank == 0 ? only(share_of(chunk, chunks, n)) : std::vector<int>{};
+    case BROADCAST:
+      return only(0);
+    case SCATTER:
+      return share_of(chunk, chunks, n) == rank ? only(0) : std::vector<int>{};
+    case ALL_TO_ALL:
+      return chunk % n == rank ? only(chunk / n) : std::vector<int>{};
+    case SEND_RECV:
+      return (chunk + 1) % n == rank ? only(chunk) : std::vector<int>{};
   }
   return {};
 }
@@ -231,10 +259,12 @@ std::vector<std::vector<int>> carried(const Contents& contents, const Message& m
   return load;
 }
 
-void deliver(Contents& contents, const Message& m, std::uint32_t n, const std::vector<std::vector<int>>& load) {
+void deliver(Contents& contents, const Message& m, std::uint32_t n,
+             const std::vector<std::vector<int>>& load) {
   for (std::uint32_t c = 0; c < m.chunks; ++c) {
     std::vector<int>& target = contents[std::min(m.to, n)].at(m.first_chunk + c * m.chunk_stride);
-    for (std::uint32_t who = 0; who < n; ++who) target[who] = load[c][who] + (m.reduce ? target[who] : 0);
+    for (std::uint32_t who = 0; who < n; ++who)
+      target[who] = load[c][who] + (m.reduce ? target[who] : 0);
   }
 }
 
@@ -242,11 +272,14 @@ void deliver(Contents& contents, const Message& m, std::uint32_t n, const std::v
 
 Contents move_data(const CollectivePlan& plan, const MessageDag& dag, const Played& played) {
   Contents contents = contents_at_first(plan, dag.chunk_count);
-  if (plan.algorithm == "in_switch") {  // cut-through: the list has all ways up before the ways down
-    for (const Message& m : dag.messages) deliver(contents, m, plan.ranks, carried(contents, m, plan.ranks));
+  if (plan.algorithm ==
+      "in_switch") {  // cut-through: the list has all ways up before the ways down
+    for (const Message& m : dag.messages)
+      deliver(contents, m, plan.ranks, carried(contents, m, plan.ranks));
     return contents;
   }
-  std::vector<std::tuple<double, int, std::uint32_t>> events;  // at the same time arrivals come first
+  std::vector<std::tuple<double, int, std::uint32_t>>
+      events;  // at the same time arrivals come first
   for (std::uint32_t m = 0; m < dag.messages.size(); ++m) {
     events.emplace_back(played.start[m], 1, m);
     events.emplace_back(played.end[m], 0, m);
@@ -263,13 +296,14 @@ Contents move_data(const CollectivePlan& plan, const MessageDag& dag, const Play
   return contents;
 }
 
-std::string wrong_contents(const CollectivePlan& plan, const MessageDag& dag, const Contents& contents) {
+std::string wrong_contents(const CollectivePlan& plan, const MessageDag& dag,
+                           const Contents& contents) {
   for (std::uint32_t rank = 0; rank < plan.ranks; ++rank) {
     for (std::uint32_t c = 0; c < dag.chunk_count; ++c) {
       const std::vector<int> want = promised(plan, dag.chunk_count, rank, c);
       if (!want.empty() && contents[rank][c] != want) {
-        return fmt::format("rank {} chunk {} holds {}, not {}", rank, c, fmt::join(contents[rank][c], " "),
-                           fmt::join(want, " "));
+        return fmt::format("rank {} chunk {} holds {}, not {}", rank, c,
+                           fmt::join(contents[rank][c], " "), fmt::join(want, " "));
       }
     }
   }

@@ -8,8 +8,9 @@
 
 namespace xpusim::testing {
 
-inline constexpr double kPortRate = 40e9;      ///< 50 GB/s at 80 %
-inline constexpr double kPathLatency = 1.7e-6; ///< two hops of 200 ns, one switch of 300 ns, 1 us at the ends
+inline constexpr double kPortRate = 40e9;  ///< 50 GB/s at 80 %
+inline constexpr double kPathLatency =
+    1.7e-6;  ///< two hops of 200 ns, one switch of 300 ns, 1 us at the ends
 inline constexpr double kOuterRate = 10e9;
 
 inline LinkSpec link(double bandwidth, double efficiency, double latency, double endpoint) {
@@ -55,7 +56,8 @@ inline Fabric switch_fabric(int n, bool in_switch = false) {
 /// Supernodes of k devices on a switch each, and one switch above all.
 inline Fabric two_level_fabric(int supernodes, int k) {
   return build(supernodes, k,
-               {switch_plane("up", "fast", PlaneRole::scale_up, k), switch_plane("out", "slow", PlaneRole::scale_out, 0)});
+               {switch_plane("up", "fast", PlaneRole::scale_up, k),
+                switch_plane("out", "slow", PlaneRole::scale_out, 0)});
 }
 
 /// Leaves of `devices_per_leaf` under spines.

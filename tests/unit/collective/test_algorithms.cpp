@@ -1,4 +1,5 @@
-// Every algorithm, every collective it does, 2 to 17 ranks: data, bytes, and time on the idle fabric.
+// Every algorithm, every collective it does, 2 to 17 ranks: data, bytes, and time on the idle
+// fabric.
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -23,7 +24,7 @@ struct Case {
 std::vector<Case> flat_cases() {
   std::vector<Case> cases;
   for (const AlgorithmInfo& info : collective_algorithms()) {
-    if (info.name == "hierarchical") continue;
+    if (info.name == "hierarchical" || info.name == "multi_rail_ring") continue;
     for (const CollectiveType type : info.types) cases.push_back({std::string(info.name), type});
   }
   return cases;
@@ -42,7 +43,8 @@ struct Run {
 Run run(const Fabric& fabric, const Case& c, double bytes, const std::vector<DeviceId>& members) {
   const CollectiveContext context{&fabric, nullptr};
   Run r;
-  r.plan = plan_collective(context, c.type, Bytes(bytes), members, {.algorithm = c.algorithm, .protocol = {}, .plane = {}});
+  r.plan = plan_collective(context, c.type, Bytes(bytes), members,
+                           {.algorithm = c.algorithm, .protocol = {}, .plane = {}});
   r.dag = lower_messages(context, r.plan, members);
   r.played = play(fabric, r.plan, r.dag, members);
   return r;
@@ -65,14 +67,21 @@ double textbook_bytes(const Run& r) {
       if (r.plan.algorithm == "direct" && r.plan.phases.size() == 1) return n * (n - 1) * s;
       return 2 * (n - 1) * s;
     case REDUCE_SCATTER:
-    case ALL_GATHER: return in_switch ? (n + 1) * s : (n - 1) * s;
-    case ALL_TO_ALL: return (n - 1) * s;
-    case BROADCAST: return in_switch ? n * s : (n - 1) * s;
-    case REDUCE: return in_switch ? (n + 1) * s : (n - 1) * s;
+    case ALL_GATHER:
+      return in_switch ? (n + 1) * s : (n - 1) * s;
+    case ALL_TO_ALL:
+      return (n - 1) * s;
+    case BROADCAST:
+      return in_switch ? n * s : (n - 1) * s;
+    case REDUCE:
+      return in_switch ? (n + 1) * s : (n - 1) * s;
     case GATHER:
-    case SCATTER: return (n - 1) / n * s;
-    case SEND_RECV: return n * s;
-    case BARRIER: return 0;
+    case SCATTER:
+      return (n - 1) / n * s;
+    case SEND_RECV:
+      return n * s;
+    case BARRIER:
+      return 0;
   }
   return -1;
 }
@@ -87,7 +96,8 @@ TEST_CASE("every rank ends with every contribution exactly once", "[collective][
         INFO(c.algorithm << " " << to_string(c.type) << " n=" << n << " S=" << bytes);
         const Fabric fabric = switch_fabric(static_cast<int>(n), true);
         const Run r = run(fabric, c, bytes, first_devices(n));
-        if (c.type != BARRIER) CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, r.played)).empty());
+        if (c.type != BARRIER)
+          CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, r.played)).empty());
         for (std::uint32_t seed = 0; seed < 3 && c.type != BARRIER; ++seed) {
           const Played shuffled = play_at_random(r.dag, seed);
           CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, shuffled)).empty());
@@ -116,7 +126,8 @@ TEST_CASE("after a barrier every rank has heard of every other", "[collective][d
   }
 }
 
-TEST_CASE("messages carry the textbook's bytes and plans load as many", "[collective][conservation]") {
+TEST_CASE("messages carry the textbook's bytes and plans load as many",
+          "[collective][conservation]") {
   for (const Case& c : flat_cases()) {
     for (std::uint32_t n = 2; n <= 17; ++n) {
       if (only_powers_of_two(c) && !std::has_single_bit(n)) continue;
@@ -140,7 +151,8 @@ TEST_CASE("messages carry the textbook's bytes and plans load as many", "[collec
   }
 }
 
-TEST_CASE("idle time is the longest way through the messages on an idle fabric", "[collective][closed-form]") {
+TEST_CASE("idle time is the longest way through the messages on an idle fabric",
+          "[collective][closed-form]") {
   for (const Case& c : flat_cases()) {
     for (std::uint32_t n = 2; n <= 17; ++n) {
       if (only_powers_of_two(c) && !std::has_single_bit(n)) continue;
@@ -174,13 +186,16 @@ TEST_CASE("idle times are the textbook's", "[collective][closed-form]") {
       CHECK_THAT(time("ring", ALL_GATHER), WithinRel((n - 1) * (a + S / (n * B)), 1e-12));
       CHECK_THAT(time("ring", BARRIER), WithinRel(2 * (n - 1) * a, 1e-12));
       // Half of the steps, the same bytes through the one port.
-      CHECK_THAT(time("bidirectional_ring", ALL_REDUCE), WithinRel(2 * (half * a + (n - 1) * S / (n * B)), 1e-12));
+      CHECK_THAT(time("bidirectional_ring", ALL_REDUCE),
+                 WithinRel(2 * (half * a + (n - 1) * S / (n * B)), 1e-12));
       // Thakur et al. 2005: 2 log2(p) a + 2 (p-1)/p S/B, and a + S/B for each fold.
-      CHECK_THAT(time("halving_doubling", ALL_REDUCE),
-                 WithinRel(folds * (a + S / B) + 2 * std::log2(p) * a + 2 * (p - 1) / p * S / B, 1e-12));
+      CHECK_THAT(
+          time("halving_doubling", ALL_REDUCE),
+          WithinRel(folds * (a + S / B) + 2 * std::log2(p) * a + 2 * (p - 1) / p * S / B, 1e-12));
       // One shot a + (n-1)S/B or two shots 2a + 2(n-1)S/(nB), whichever is shorter.
-      CHECK_THAT(time("direct", ALL_REDUCE),
-                 WithinRel(std::min(a + (n - 1) * S / B, 2 * a + 2 * (n - 1) * S / (n * B)), 1e-12));
+      CHECK_THAT(
+          time("direct", ALL_REDUCE),
+          WithinRel(std::min(a + (n - 1) * S / B, 2 * a + 2 * (n - 1) * S / (n * B)), 1e-12));
       CHECK_THAT(time("direct", ALL_TO_ALL), WithinRel(a + (n - 1) * S / (n * B), 1e-12));
       CHECK_THAT(time("direct", ALL_GATHER), WithinRel(a + (n - 1) * S / (n * B), 1e-12));
       CHECK_THAT(time("direct", SCATTER), WithinRel(a + (n - 1) * S / (n * B), 1e-12));
@@ -188,8 +203,8 @@ TEST_CASE("idle times are the textbook's", "[collective][closed-form]") {
       CHECK_THAT(time("direct", SEND_RECV), WithinRel(a + S / B, 1e-12));
       CHECK_THAT(time("direct", BARRIER), WithinRel(a, 1e-12));
       CHECK_THAT(time("pairwise", ALL_TO_ALL), WithinRel((n - 1) * (a + S / (n * B)), 1e-12));
-      // In the switch: up and down at once; 0.5 us up with the switch, 0.2 us down, endpoints once each way or so
-      // as the fabric counts them; the bytes take S/B.
+      // In the switch: up and down at once; 0.5 us up with the switch, 0.2 us down, endpoints once
+      // each way or so as the fabric counts them; the bytes take S/B.
       const double up_down = fabric.to_switch(0, 0).front().latency.value() +
                              fabric.from_switch(0, 0).front().latency.value();
       CHECK_THAT(time("in_switch", ALL_REDUCE), WithinRel(up_down + S / B, 1e-12));
@@ -201,7 +216,8 @@ TEST_CASE("idle times are the textbook's", "[collective][closed-form]") {
   }
 }
 
-TEST_CASE("a double tree takes rounds of latency plus one chunk and two passes over the port", "[collective][closed-form]") {
+TEST_CASE("a double tree takes rounds of latency plus one chunk and two passes over the port",
+          "[collective][closed-form]") {
   for (std::uint32_t n = 3; n <= 17; ++n) {
     const Fabric fabric = switch_fabric(static_cast<int>(n));
     const Run r = run(fabric, {"double_binary_tree", ALL_REDUCE}, 1e9, first_devices(n));
@@ -209,15 +225,17 @@ TEST_CASE("a double tree takes rounds of latency plus one chunk and two passes o
     const double rounds = r.plan.idle_time.value() / (kPathLatency + chunk / kPortRate);
     INFO("n=" << n << " rounds " << rounds << " chunks " << r.plan.pipeline_chunks);
     CHECK_THAT(rounds, WithinRel(std::round(rounds), 1e-9));
-    // Every port must pass 2S, so 4 chunks rounds at least; filling takes a few per level more.
+    // Every port must pass 2S, so 4 chunks rounds at least; the list schedule leaves some unused.
     CHECK(rounds >= 4.0 * r.plan.pipeline_chunks * (n - 1) / n - 1);
-    CHECK(rounds <= 4.0 * r.plan.pipeline_chunks + 8 * std::bit_width(n));
+    CHECK(rounds <= 5.5 * r.plan.pipeline_chunks + 8 * std::bit_width(n));
   }
 }
 
-TEST_CASE("hierarchical collectives move the right data, the textbook's bytes, in the closed form's time",
-          "[collective][hierarchical]") {
-  for (const auto& [supernodes, k] : std::vector<std::pair<int, int>>{{2, 2}, {2, 4}, {3, 2}, {4, 3}, {3, 5}, {4, 4}}) {
+TEST_CASE(
+    "hierarchical collectives move the right data, the textbook's bytes, in the closed form's time",
+    "[collective][hierarchical]") {
+  for (const auto& [supernodes, k] :
+       std::vector<std::pair<int, int>>{{2, 2}, {2, 4}, {3, 2}, {4, 3}, {3, 5}, {4, 4}}) {
     const Fabric fabric = two_level_fabric(supernodes, k);
     const std::uint32_t n = fabric.devices();
     for (const AlgorithmInfo& info : collective_algorithms()) {
@@ -231,7 +249,9 @@ TEST_CASE("hierarchical collectives move the right data, the textbook's bytes, i
           if (type == BARRIER) continue;
           CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, r.played)).empty());
           for (std::uint32_t seed = 0; seed < 3; ++seed) {
-            CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, play_at_random(r.dag, seed))).empty());
+            CHECK(
+                wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, play_at_random(r.dag, seed)))
+                    .empty());
           }
           const double ranks = n;
           // All-to-all passes the buffer twice; everything else moves what a flat algorithm moves.
@@ -249,17 +269,54 @@ TEST_CASE("hierarchical collectives move the right data, the textbook's bytes, i
   }
 }
 
-TEST_CASE("a hierarchical all-reduce is reduce-scatter inside, all-reduce between, all-gather inside",
-          "[collective][hierarchical]") {
+TEST_CASE(
+    "a hierarchical all-reduce is reduce-scatter inside, all-reduce between, all-gather inside",
+    "[collective][hierarchical]") {
   const Fabric fabric = two_level_fabric(4, 8);
   const Run r = run(fabric, {"hierarchical", ALL_REDUCE}, 1e9, first_devices(32));
   const double inner = kPathLatency;
   const double outer = 2 * 500e-9 + 300e-9 + 2e-6;
   CHECK(r.plan.inner == "direct");
   CHECK(r.plan.outer == "halving_doubling");  // 2 log2(4) steps, the bytes of a ring
-  const double expected = 2 * (inner + 7.0 / 8 * 1e9 / kPortRate) +
-                          4 * outer + 2 * 3.0 / 4 * (1e9 / 8) / kOuterRate;
+  const double expected =
+      2 * (inner + 7.0 / 8 * 1e9 / kPortRate) + 4 * outer + 2 * 3.0 / 4 * (1e9 / 8) / kOuterRate;
   CHECK_THAT(r.plan.idle_time.value(), WithinRel(expected, 1e-9));
+}
+
+TEST_CASE("rings on all rails move the right data and keep every port equally busy",
+          "[collective][hierarchical]") {
+  for (const auto& [supernodes, k] :
+       std::vector<std::pair<int, int>>{{2, 2}, {2, 4}, {3, 2}, {4, 3}, {3, 5}}) {
+    const Fabric fabric = two_level_fabric(supernodes, k);
+    const double n = fabric.devices();
+    for (const CollectiveType type : {ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER}) {
+      INFO(to_string(type) << " " << supernodes << "x" << k);
+      const double passes = type == ALL_REDUCE ? 2 : 1;
+      const double S = 64e6;
+      const Run r = run(fabric, {"multi_rail_ring", type}, S, first_devices(fabric.devices()));
+      for (std::uint32_t seed = 0; seed < 3; ++seed) {
+        CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, play_at_random(r.dag, seed)))
+                  .empty());
+      }
+      CHECK_THAT(total_bytes(r.dag), WithinRel(passes * (n - 1) * S, 1e-12));
+      // k channels of S/k: a port passes all but the one that leaves there, the outer port passes
+      // that one.
+      const double channel = passes * (n - 1) / n * S / k;
+      for (const LinkLoad& l : r.plan.phases[0].loads) {
+        const bool inner = fabric.links()[l.link].plane == 0;
+        CHECK_THAT(l.bytes, WithinRel(inner ? channel * (k - 1) : channel, 1e-12));
+      }
+      const double outer = 2 * 500e-9 + 300e-9 + 2e-6;
+      const double around = supernodes * ((k - 1) * kPathLatency + outer);
+      const double skipped =
+          type == ALL_REDUCE ? (k > 2 ? 2 * kPathLatency : kPathLatency + outer) : kPathLatency;
+      const double port = std::max(channel * (k - 1) / kPortRate, channel / kOuterRate);
+      CHECK_THAT(r.plan.idle_time.value(), WithinRel(passes * around - skipped + port, 1e-12));
+      // Hops differ in rate, so a chunk waits where its ring is slow; the closed form has the
+      // busiest port instead.
+      CHECK_THAT(r.played.makespan, WithinRel(r.plan.idle_time.value(), 0.1));
+    }
+  }
 }
 
 TEST_CASE("one rank has nothing to do", "[collective]") {

@@ -14,12 +14,15 @@ using enum CollectiveType;
 
 namespace {
 
-/// `count` groups of `size`, members `stride` apart: group g starts at (g / stride) * size * stride + g % stride.
-std::vector<std::vector<DeviceId>> strided_groups(std::uint32_t count, std::uint32_t size, std::uint32_t stride) {
+/// `count` groups of `size`, members `stride` apart: group g starts at (g / stride) * size * stride
+/// + g % stride.
+std::vector<std::vector<DeviceId>> strided_groups(std::uint32_t count, std::uint32_t size,
+                                                  std::uint32_t stride) {
   std::vector<std::vector<DeviceId>> groups;
   for (std::uint32_t g = 0; g < count; ++g) {
     groups.emplace_back();
-    for (std::uint32_t i = 0; i < size; ++i) groups.back().push_back(g / stride * size * stride + g % stride + i * stride);
+    for (std::uint32_t i = 0; i < size; ++i)
+      groups.back().push_back(g / stride * size * stride + g % stride + i * stride);
   }
   return groups;
 }
@@ -29,19 +32,22 @@ double best_seconds(const std::function<void()>& work) {
   for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
     work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
 }
 
 }  // namespace
 
-TEST_CASE("a class loads the first group's links with what all groups send over them", "[collective][folding]") {
+TEST_CASE("a class loads the first group's links with what all groups send over them",
+          "[collective][folding]") {
   const Fabric fabric = leaf_fabric(32, 8, 2.0);
   const CollectiveContext context{&fabric, nullptr};
   const auto groups = strided_groups(8, 4, 8);  // one member under each leaf
   const CollectiveOptions ring{.algorithm = "ring", .protocol = {}, .plane = {}};
-  const CollectivePlan folded = plan_collective_class(context, ALL_REDUCE, Bytes(8e6), groups, ring);
+  const CollectivePlan folded =
+      plan_collective_class(context, ALL_REDUCE, Bytes(8e6), groups, ring);
   std::map<TierId, double> tiers;
   std::map<LinkId, double> links;
   for (const auto& members : groups) {
@@ -50,14 +56,19 @@ TEST_CASE("a class loads the first group's links with what all groups send over 
     for (const LinkLoad& l : one.phases[0].loads) links[l.link] += l.bytes;
   }
   REQUIRE(folded.tier_loads.size() == tiers.size());
-  for (const TierLoad& t : folded.tier_loads) CHECK_THAT(t.bytes, WithinRel(tiers.at(t.tier), 1e-12));
-  // Symmetric: one link per tier stands for all, with the load of all eight groups where they share it.
+  for (const TierLoad& t : folded.tier_loads)
+    CHECK_THAT(t.bytes, WithinRel(tiers.at(t.tier), 1e-12));
+  // Symmetric: one link per tier stands for all, with the load of all eight groups where they share
+  // it.
   REQUIRE(folded.phases.size() == 1);
   CHECK(folded.phases[0].loads.size() == tiers.size());
   double longest = 0;
-  for (const auto& [link, bytes] : links) longest = std::max(longest, bytes / fabric.links()[link].capacity.value());
-  for (const LinkLoad& l : folded.phases[0].loads) CHECK_THAT(l.bytes, WithinRel(links.at(l.link), 1e-12));
-  CHECK_THAT(folded.idle_time.value(), WithinRel(folded.phases[0].latency.value() + longest, 1e-12));
+  for (const auto& [link, bytes] : links)
+    longest = std::max(longest, bytes / fabric.links()[link].capacity.value());
+  for (const LinkLoad& l : folded.phases[0].loads)
+    CHECK_THAT(l.bytes, WithinRel(links.at(l.link), 1e-12));
+  CHECK_THAT(folded.idle_time.value(),
+             WithinRel(folded.phases[0].latency.value() + longest, 1e-12));
 }
 
 TEST_CASE("a class of one group is that group's collective", "[collective][folding]") {
@@ -72,7 +83,8 @@ TEST_CASE("a class of one group is that group's collective", "[collective][foldi
   }
 }
 
-TEST_CASE("symmetric transfers load the link they share with all of their bytes", "[collective][folding]") {
+TEST_CASE("symmetric transfers load the link they share with all of their bytes",
+          "[collective][folding]") {
   const Fabric fabric = leaf_fabric(16, 8, 4.0);
   std::vector<DevicePair> pairs;
   for (DeviceId d = 0; d < 8; ++d) pairs.push_back({d, d + 8});
@@ -85,10 +97,12 @@ TEST_CASE("symmetric transfers load the link they share with all of their bytes"
     CHECK_THAT(l.bytes, WithinRel(tier == "leaf-up" || tier == "leaf-down" ? 8e6 : 1e6, 1e-12));
   }
   // Eight ports of 40 GB/s over an uplink of a quarter of them: 8 MB over 80 GB/s.
-  CHECK_THAT(p.idle_time.value(), WithinRel(path.latency.value() + 8e6 / (8 * kPortRate / 4), 1e-12));
+  CHECK_THAT(p.idle_time.value(),
+             WithinRel(path.latency.value() + 8e6 / (8 * kPortRate / 4), 1e-12));
 }
 
-TEST_CASE("a transfer to itself takes no time, between islands it is refused", "[collective][refusal]") {
+TEST_CASE("a transfer to itself takes no time, between islands it is refused",
+          "[collective][refusal]") {
   const Fabric fabric = build(2, 2, {switch_plane("up", "fast", PlaneRole::scale_up, 2)});
   const std::vector<DevicePair> self{{1, 1}};
   CHECK(plan_transfer_class({&fabric, nullptr}, Bytes(1e6), self).idle_time == Seconds(0));
@@ -108,11 +122,12 @@ TEST_CASE("128 groups of 128 ranks are planned in less than 50 ms", "[collective
   const CollectiveContext context{&fabric, nullptr};
   for (const std::uint32_t stride : {1U, 128U}) {
     const auto groups = strided_groups(128, 128, stride);
-    for (const auto& [type, algorithm] :
-         std::vector<std::pair<CollectiveType, std::string>>{{ALL_REDUCE, "ring"}, {ALL_TO_ALL, "direct"}}) {
+    for (const auto& [type, algorithm] : std::vector<std::pair<CollectiveType, std::string>>{
+             {ALL_REDUCE, "ring"}, {ALL_TO_ALL, "direct"}}) {
       INFO(to_string(type) << " stride " << stride);
       const CollectiveOptions options{.algorithm = algorithm, .protocol = {}, .plane = {}};
-      if (stride == 128 && type == ALL_TO_ALL) continue;  // one rank per leaf: every pair is a pair of leaves
+      if (stride == 128 && type == ALL_TO_ALL)
+        continue;  // one rank per leaf: every pair is a pair of leaves
       CHECK(best_seconds([&] {
               static_cast<void>(plan_collective_class(context, type, Bytes(1e8), groups, options));
             }) < 0.05);

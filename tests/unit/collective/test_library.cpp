@@ -55,23 +55,29 @@ CollectivePlan plan(const Fabric& fabric, CollectiveType type, double bytes, std
 
 }  // namespace
 
-TEST_CASE("a protocol adds its base once, its step latency per step, and its share to the wire", "[collective][library]") {
+TEST_CASE("a protocol adds its base once, its step latency per step, and its share to the wire",
+          "[collective][library]") {
   const Fabric fabric = switch_fabric(8);
   const double S = 1e6;
-  const CollectivePlan simple = plan(fabric, ALL_REDUCE, S, 8, {.algorithm = "ring", .protocol = "simple", .plane = {}});
+  const CollectivePlan simple =
+      plan(fabric, ALL_REDUCE, S, 8, {.algorithm = "ring", .protocol = "simple", .plane = {}});
   // 8 us + 2(n-1)(3 us + S/(nB)): the step latency holds the way to the neighbour
   CHECK_THAT(simple.idle_time.value(), WithinRel(8e-6 + 14 * (3e-6 + S / (8 * kPortRate)), 1e-12));
   CHECK_THAT(simple.message_overhead.value(), WithinRel(3e-6 - kPathLatency, 1e-9));
   CHECK(simple.units_share == 0.125);
-  // LL: half the wire, but no more than 15 of its 20 GB/s; its 1 us replaces the endpoint cost of 1.7 us.
-  const CollectivePlan ll = plan(fabric, ALL_REDUCE, S, 8, {.algorithm = "ring", .protocol = "ll", .plane = {}});
+  // LL: half the wire, but no more than 15 of its 20 GB/s; its 1 us replaces the endpoint cost
+  // of 1.7 us.
+  const CollectivePlan ll =
+      plan(fabric, ALL_REDUCE, S, 8, {.algorithm = "ring", .protocol = "ll", .plane = {}});
   CHECK_THAT(ll.idle_time.value(), WithinRel(5e-6 + 14 * (1e-6 + S / (8 * 15e9)), 1e-12));
   CHECK_THAT(ll.wire_factor, WithinRel(kPortRate / 15e9, 1e-12));
   CHECK_THAT(ll.message_overhead.value(), WithinRel(1e-6 - kPathLatency, 1e-9));
-  CHECK_THAT(ll.phases[0].loads[0].wire_bytes, WithinRel(ll.phases[0].loads[0].bytes * kPortRate / 15e9, 1e-12));
+  CHECK_THAT(ll.phases[0].loads[0].wire_bytes,
+             WithinRel(ll.phases[0].loads[0].bytes * kPortRate / 15e9, 1e-12));
 }
 
-TEST_CASE("with a library the messages still take the closed form's time", "[collective][library][closed-form]") {
+TEST_CASE("with a library the messages still take the closed form's time",
+          "[collective][library][closed-form]") {
   const Fabric fabric = switch_fabric(8, true);
   const CollectiveLibrarySpec library = small_library();
   const CollectiveContext context{&fabric, &library};
@@ -79,18 +85,22 @@ TEST_CASE("with a library the messages still take the closed form's time", "[col
   for (const CollectiveType type : {ALL_REDUCE, ALL_GATHER, ALL_TO_ALL, BROADCAST, BARRIER}) {
     for (const double bytes : {1e3, 1e6, 1e9}) {
       const CollectivePlan p = plan_collective(context, type, Bytes(bytes), members);
-      const double messages = play(fabric, p, lower_messages(context, p, members), members).makespan;
+      const double messages =
+          play(fabric, p, lower_messages(context, p, members), members).makespan;
       INFO(to_string(type) << " " << bytes << " " << p.algorithm);
       CHECK_THAT(p.start_overhead.value() + messages, WithinRel(p.idle_time.value(), 1e-9));
     }
   }
 }
 
-TEST_CASE("the tuner takes the low-latency protocol for small and the wide one for large buffers", "[collective][tuner]") {
+TEST_CASE("the tuner takes the low-latency protocol for small and the wide one for large buffers",
+          "[collective][tuner]") {
   const Fabric fabric = switch_fabric(8);
   CHECK(plan(fabric, ALL_REDUCE, 1e3, 8).protocol == "ll");
   CHECK(plan(fabric, ALL_REDUCE, 1e9, 8).protocol == "simple");
-  CHECK(plan(fabric, ALL_REDUCE, 1e9, 8, {.algorithm = {}, .protocol = "ll", .plane = {}}).protocol == "ll");
+  CHECK(
+      plan(fabric, ALL_REDUCE, 1e9, 8, {.algorithm = {}, .protocol = "ll", .plane = {}}).protocol ==
+      "ll");
 }
 
 TEST_CASE("rows serve their collectives and sizes of group only", "[collective][tuner]") {
@@ -100,17 +110,22 @@ TEST_CASE("rows serve their collectives and sizes of group only", "[collective][
   CHECK(plan(fabric, ALL_REDUCE, 1e9, 2).algorithm == "ring");  // in_switch needs three
 }
 
-TEST_CASE("an algorithm that the library has no row for borrows the protocols of its first row", "[collective][tuner]") {
+TEST_CASE("an algorithm that the library has no row for borrows the protocols of its first row",
+          "[collective][tuner]") {
   const Fabric fabric = switch_fabric(8);
-  const CollectivePlan p = plan(fabric, ALL_REDUCE, 1e9, 8, {.algorithm = "halving_doubling", .protocol = {}, .plane = {}});
+  const CollectivePlan p = plan(fabric, ALL_REDUCE, 1e9, 8,
+                                {.algorithm = "halving_doubling", .protocol = {}, .plane = {}});
   CHECK(p.protocol == "simple");
-  CHECK_THAT(p.idle_time.value(), WithinRel(8e-6 + 6 * 3e-6 + 2 * 7.0 / 8 * 1e9 / kPortRate, 1e-12));
+  CHECK_THAT(p.idle_time.value(),
+             WithinRel(8e-6 + 6 * 3e-6 + 2 * 7.0 / 8 * 1e9 / kPortRate, 1e-12));
 }
 
-TEST_CASE("in-switch reduction: heads, their rate, and two rounds of chunks to fill", "[collective][library]") {
+TEST_CASE("in-switch reduction: heads, their rate, and two rounds of chunks to fill",
+          "[collective][library]") {
   const Fabric fabric = switch_fabric(8, true);
   const CollectiveOptions options{.algorithm = "in_switch", .protocol = {}, .plane = {}};
-  // 4 heads of 8 GB/s fit a port of 40 GB/s five times; 3/4 of it as bus bandwidth of 8 ranks: 8/7; share 0.8
+  // 4 heads of 8 GB/s fit a port of 40 GB/s five times; 3/4 of it as bus bandwidth of 8 ranks: 8/7;
+  // share 0.8
   const double rate = 4 * 8e9 * (3.0 / 4) * (8.0 / 7) * 0.8;
   const double large = 1e9;  // above 64 rounds of 2 channels x 4 heads x 1 MB
   CHECK_THAT(plan(fabric, ALL_REDUCE, large, 8, options).idle_time.value(),
@@ -126,7 +141,8 @@ TEST_CASE("in-switch reduction: heads, their rate, and two rounds of chunks to f
 TEST_CASE("an unknown protocol is refused", "[collective][refusal]") {
   const Fabric fabric = switch_fabric(8);
   try {
-    static_cast<void>(plan(fabric, ALL_REDUCE, 1e6, 8, {.algorithm = {}, .protocol = "ll256", .plane = {}}));
+    static_cast<void>(
+        plan(fabric, ALL_REDUCE, 1e6, 8, {.algorithm = {}, .protocol = "ll256", .plane = {}}));
     FAIL("accepted");
   } catch (const InputError& e) {
     CHECK(render(e.diagnostics()) ==
