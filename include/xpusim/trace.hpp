@@ -1,4 +1,5 @@
-// Recorded traces: MLCommons Chakra execution traces (schema v0.0.4) to values, values to files, files to a TaskGraph.
+// Recorded traces: MLCommons Chakra execution traces (schema v0.0.4) to values, values to files,
+// files to a TaskGraph.
 #pragma once
 
 #include <array>
@@ -22,7 +23,14 @@ namespace xpusim {
 
 /// Numbers as on the wire (mlcommons/chakra, et_def.proto, enum NodeType).
 enum class ChakraNodeType : std::uint8_t {
-  invalid, metadata, mem_load, mem_store, comp, comm_send, comm_recv, comm_coll
+  invalid,
+  metadata,
+  mem_load,
+  mem_store,
+  comp,
+  comm_send,
+  comm_recv,
+  comm_coll
 };
 inline constexpr std::size_t kChakraNodeTypes = 8;
 [[nodiscard]] std::string_view to_string(ChakraNodeType);  ///< "COMM_COLL"
@@ -30,12 +38,23 @@ inline constexpr std::size_t kChakraNodeTypes = 8;
 /// Numbers as on the wire (enum CollectiveCommType).
 enum class ChakraCollective : std::int8_t {
   none = -1,  ///< the node has no comm_type
-  all_reduce, reduce, all_gather, gather, scatter, broadcast, all_to_all, reduce_scatter, reduce_scatter_block, barrier
+  all_reduce,
+  reduce,
+  all_gather,
+  gather,
+  scatter,
+  broadcast,
+  all_to_all,
+  reduce_scatter,
+  reduce_scatter_block,
+  barrier
 };
 
-[[nodiscard]] std::string_view to_string(ChakraCollective);  ///< "ALL_REDUCE"; "none" without comm_type
+[[nodiscard]] std::string_view to_string(
+    ChakraCollective);  ///< "ALL_REDUCE"; "none" without comm_type
 
-/// One vertex. Texts are indices into ChakraFile::texts (0 = ""), dependencies ranges of ChakraFile's id lists.
+/// One vertex. Texts are indices into ChakraFile::texts (0 = ""), dependencies ranges of
+/// ChakraFile's id lists.
 struct ChakraNode {
   std::uint64_t id = 0;
   std::uint64_t start_micros = 0;
@@ -49,9 +68,9 @@ struct ChakraNode {
   std::int32_t comm_tag = 0;
   std::int32_t comm_priority = 0;
   std::uint32_t name = 0;
-  std::uint32_t pg_name = 0;          ///< communicator id as decimal text
-  std::uint32_t inputs = 0;           ///< IOInfo.values; kept for process-group records only
-  std::uint32_t involved_dims = 0;    ///< bit d: dimension d takes part
+  std::uint32_t pg_name = 0;            ///< communicator id as decimal text
+  std::uint32_t inputs = 0;             ///< IOInfo.values; kept for process-group records only
+  std::uint32_t involved_dims = 0;      ///< bit d: dimension d takes part
   std::uint8_t involved_dim_count = 0;  ///< 0 = attribute absent: all dimensions
   ChakraNodeType type = ChakraNodeType::invalid;
   ChakraCollective collective = ChakraCollective::none;
@@ -62,15 +81,17 @@ struct ChakraNode {
 
 /// A whole trace of one rank; equal files of a set share one of these.
 struct ChakraFile {
-  std::string name;                             ///< path, for messages
-  std::string version;                          ///< GlobalMetadata.version; often ""
-  std::map<std::string, std::string> metadata;  ///< GlobalMetadata attributes as text, cut at 200 bytes
-  std::vector<ChakraNode> nodes;                ///< in file order
-  std::vector<std::string> texts{""};           ///< each different text once
+  std::string name;     ///< path, for messages
+  std::string version;  ///< GlobalMetadata.version; often ""
+  std::map<std::string, std::string>
+      metadata;                        ///< GlobalMetadata attributes as text, cut at 200 bytes
+  std::vector<ChakraNode> nodes;       ///< in file order
+  std::vector<std::string> texts{""};  ///< each different text once
   std::vector<std::uint64_t> data_dep_ids, ctrl_dep_ids;
-  std::uint64_t bytes = 0;                      ///< file size
-  std::uint64_t skipped_bytes = 0;              ///< tensor texts and unused attributes that were stepped over
-  /// In-trace communicators ("## process_group:init ##"): pg_name -> ranks, ascending; empty = all ranks.
+  std::uint64_t bytes = 0;          ///< file size
+  std::uint64_t skipped_bytes = 0;  ///< tensor texts and unused attributes that were stepped over
+  /// In-trace communicators ("## process_group:init ##"): pg_name -> ranks, ascending; empty = all
+  /// ranks.
   std::map<std::string, std::vector<std::uint32_t>> process_groups;
 
   [[nodiscard]] const std::string& text(std::uint32_t index) const { return texts[index]; }
@@ -87,11 +108,13 @@ struct ChakraFile {
     using is_transparent = void;
     std::size_t operator()(std::string_view t) const { return std::hash<std::string_view>{}(t); }
   };
-  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> interned_;  ///< emptied after reading
+  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>>
+      interned_;  ///< emptied after reading
 };
 
 /// Pulls one node at a time out of a file's bytes, in memory that does not grow with the file.
-/// `bytes` must outlive the reader; `file` receives metadata, texts and dependency ids (clear them at will).
+/// `bytes` must outlive the reader; `file` receives metadata, texts and dependency ids (clear them
+/// at will).
 class ChakraReader {
  public:
   /// Reads the leading GlobalMetadata. Throws InputError (not a Chakra file, an old schema).
@@ -105,11 +128,13 @@ class ChakraReader {
   ChakraFile& file_;
 };
 
-/// Decodes a whole file. Throws InputError: codes trace-format, trace-version, trace-truncated, trace-value.
+/// Decodes a whole file. Throws InputError: codes trace-format, trace-version, trace-truncated,
+/// trace-value.
 [[nodiscard]] ChakraFile read_chakra(std::string_view bytes, std::string name);
 [[nodiscard]] ChakraFile read_chakra_file(const std::string& path);
 
-/// Writes the wire form of v0.0.4: fields in number order, protobuf's defaults left out, is_cpu_op always written.
+/// Writes the wire form of v0.0.4: fields in number order, protobuf's defaults left out, is_cpu_op
+/// always written.
 void write_chakra(std::ostream&, const ChakraFile&);
 [[nodiscard]] std::string encode_chakra(const ChakraFile&);
 
@@ -119,12 +144,14 @@ void write_chakra(std::ostream&, const ChakraFile&);
 struct ChakraTrace {
   std::string prefix;
   std::vector<std::shared_ptr<const ChakraFile>> ranks;
-  /// Ranks whose files are byte for byte equal, ascending, ordered by first rank; every rank is in one class.
+  /// Ranks whose files are byte for byte equal, ascending, ordered by first rank; every rank is in
+  /// one class.
   std::vector<std::vector<std::uint32_t>> identical_classes;
 };
 
-/// Reads PREFIX.<rank>.et; a directory that holds one prefix stands for it. Throws InputError: no file, a rank
-/// missing from 0..n-1 (says which ranks were found), and whatever a file's reader refuses.
+/// Reads PREFIX.<rank>.et; a directory that holds one prefix stands for it. Throws InputError: no
+/// file, a rank missing from 0..n-1 (says which ranks were found), and whatever a file's reader
+/// refuses.
 [[nodiscard]] ChakraTrace read_chakra_trace(const std::string& prefix);
 /// The same from values, for generators and tests; classes by identity of the pointers.
 [[nodiscard]] ChakraTrace make_chakra_trace(std::vector<std::shared_ptr<const ChakraFile>> ranks);
@@ -143,14 +170,16 @@ struct CommGroups {
 enum class ReplayTiming : std::uint8_t {
   automatic,  ///< duration_micros where it is above 0, else num_ops / tensor_size on the chip
   recorded,   ///< duration_micros, 1 ns where it is 0 (as ASTRA-sim)
-  roofline    ///< num_ops and tensor_size on the chip; host operations and nodes without both as recorded
+  roofline    ///< num_ops and tensor_size on the chip; host operations and nodes without both as
+              ///< recorded
 };
 
 /// What comm_size counts; producers differ.
 enum class CommSizeConvention : std::uint8_t {
-  automatic,        ///< one_rank_input for a trace converted from PyTorch (metadata has "pid"), else collective_size
+  automatic,  ///< one_rank_input for a trace converted from PyTorch (metadata has "pid"), else
+              ///< collective_size
   collective_size,  ///< the collective's buffer as in collective.hpp: microbenchmarks, STG
-  one_rank_input    ///< the input tensors of one rank: an ALL_GATHER of n ranks gathers n times this
+  one_rank_input  ///< the input tensors of one rank: an ALL_GATHER of n ranks gathers n times this
 };
 
 struct ReplayOptions {
@@ -158,17 +187,18 @@ struct ReplayOptions {
   CommSizeConvention comm_size = CommSizeConvention::automatic;
   std::string compute_format = "bf16";  ///< peak that num_ops run on
   CommGroups groups;                    ///< override in-trace process groups of the same id
-  /// Sizes of the logical dimensions, innermost first; their product is the number of ranks. With them `involved_dim`
-  /// selects groups; without them it is ignored and counted.
+  /// Sizes of the logical dimensions, innermost first; their product is the number of ranks. With
+  /// them `involved_dim` selects groups; without them it is ignored and counted.
   std::vector<std::uint32_t> dimensions;
-  std::vector<Purpose> dimension_purposes;        ///< of groups along one dimension; missing = other
+  std::vector<Purpose> dimension_purposes;  ///< of groups along one dimension; missing = other
   std::map<std::string, Purpose> group_purposes;  ///< by communicator id; missing = other
   Purpose message_purpose = Purpose::other;       ///< of SEND and RECV nodes
   bool follow_ctrl_deps = false;  ///< wait for control dependencies too, where the node exists
-  /// One communication or memory operation at a time per rank (a RECV takes no slot); false: as many as are ready.
-  /// Host and compute operations always run one at a time.
+  /// One communication or memory operation at a time per rank (a RECV takes no slot); false: as
+  /// many as are ready. Host and compute operations always run one at a time.
   bool communication_slot = true;
-  bool allow_unmatched = false;   ///< sends without a receive are sent, receives without a send do not wait
+  bool allow_unmatched =
+      false;  ///< sends without a receive are sent, receives without a send do not wait
   std::vector<DeviceId> placement;  ///< device of each rank; empty = rank r on device r
 };
 
@@ -179,7 +209,7 @@ struct ChakraStatistics {
   std::array<std::uint64_t, kChakraNodeTypes> nodes{};  ///< of all ranks, by type
   std::uint64_t host_nodes = 0;                         ///< is_cpu_op
   std::uint64_t data_dependencies = 0, ctrl_dependencies = 0;
-  double recorded_seconds = 0;                          ///< sum of duration_micros of COMP and MEM nodes, all ranks
+  double recorded_seconds = 0;  ///< sum of duration_micros of COMP and MEM nodes, all ranks
   double num_ops = 0, tensor_bytes = 0;
   struct Traffic {
     std::uint64_t nodes = 0;
@@ -196,9 +226,11 @@ struct Replay {
   ChakraStatistics statistics;
 };
 
-/// One simulated rank per file, one task per node; task ids ascend with (rank, node id). Semantics: docs/parts/model-replay.md.
-/// `devices`: devices of the machine. Throws InputError: trace-dependency, trace-cycle, trace-collective, trace-message,
-/// trace-comm-groups, trace-ranks, trace-value.
-[[nodiscard]] Replay build_replay(const ChakraTrace&, std::uint32_t devices, const ReplayOptions& = {});
+/// One simulated rank per file, one task per node; task ids ascend with (rank, node id). Semantics:
+/// docs/parts/model-replay.md. `devices`: devices of the machine. Throws InputError:
+/// trace-dependency, trace-cycle, trace-collective, trace-message, trace-comm-groups, trace-ranks,
+/// trace-value.
+[[nodiscard]] Replay build_replay(const ChakraTrace&, std::uint32_t devices,
+                                  const ReplayOptions& = {});
 
 }  // namespace xpusim

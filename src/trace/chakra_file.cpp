@@ -4,31 +4,50 @@ namespace xpusim {
 
 std::string_view to_string(ChakraNodeType type) {
   switch (type) {
-    case ChakraNodeType::invalid: return "INVALID";
-    case ChakraNodeType::metadata: return "METADATA";
-    case ChakraNodeType::mem_load: return "MEM_LOAD";
-    case ChakraNodeType::mem_store: return "MEM_STORE";
-    case ChakraNodeType::comp: return "COMP";
-    case ChakraNodeType::comm_send: return "COMM_SEND";
-    case ChakraNodeType::comm_recv: return "COMM_RECV";
-    case ChakraNodeType::comm_coll: return "COMM_COLL";
+    case ChakraNodeType::invalid:
+      return "INVALID";
+    case ChakraNodeType::metadata:
+      return "METADATA";
+    case ChakraNodeType::mem_load:
+      return "MEM_LOAD";
+    case ChakraNodeType::mem_store:
+      return "MEM_STORE";
+    case ChakraNodeType::comp:
+      return "COMP";
+    case ChakraNodeType::comm_send:
+      return "COMM_SEND";
+    case ChakraNodeType::comm_recv:
+      return "COMM_RECV";
+    case ChakraNodeType::comm_coll:
+      return "COMM_COLL";
   }
   throw InternalError("unknown ChakraNodeType");
 }
 
 std::string_view to_string(ChakraCollective collective) {
   switch (collective) {
-    case ChakraCollective::none: return "none";
-    case ChakraCollective::all_reduce: return "ALL_REDUCE";
-    case ChakraCollective::reduce: return "REDUCE";
-    case ChakraCollective::all_gather: return "ALL_GATHER";
-    case ChakraCollective::gather: return "GATHER";
-    case ChakraCollective::scatter: return "SCATTER";
-    case ChakraCollective::broadcast: return "BROADCAST";
-    case ChakraCollective::all_to_all: return "ALL_TO_ALL";
-    case ChakraCollective::reduce_scatter: return "REDUCE_SCATTER";
-    case ChakraCollective::reduce_scatter_block: return "REDUCE_SCATTER_BLOCK";
-    case ChakraCollective::barrier: return "BARRIER";
+    case ChakraCollective::none:
+      return "none";
+    case ChakraCollective::all_reduce:
+      return "ALL_REDUCE";
+    case ChakraCollective::reduce:
+      return "REDUCE";
+    case ChakraCollective::all_gather:
+      return "ALL_GATHER";
+    case ChakraCollective::gather:
+      return "GATHER";
+    case ChakraCollective::scatter:
+      return "SCATTER";
+    case ChakraCollective::broadcast:
+      return "BROADCAST";
+    case ChakraCollective::all_to_all:
+      return "ALL_TO_ALL";
+    case ChakraCollective::reduce_scatter:
+      return "REDUCE_SCATTER";
+    case ChakraCollective::reduce_scatter_block:
+      return "REDUCE_SCATTER_BLOCK";
+    case ChakraCollective::barrier:
+      return "BARRIER";
   }
   throw InternalError("unknown ChakraCollective");
 }
@@ -44,7 +63,8 @@ std::uint32_t ChakraFile::intern(std::string_view wanted) {
   return index;
 }
 
-void ChakraFile::add(ChakraNode node, std::string_view node_name, const std::vector<std::uint64_t>& data,
+void ChakraFile::add(ChakraNode node, std::string_view node_name,
+                     const std::vector<std::uint64_t>& data,
                      const std::vector<std::uint64_t>& ctrl) {
   node.name = intern(node_name);
   node.first_data_dep = static_cast<std::uint32_t>(data_dep_ids.size());

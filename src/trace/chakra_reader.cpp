@@ -22,7 +22,8 @@ using trace::WireType;
 constexpr std::size_t kMetadataText = 200;
 constexpr std::size_t kMaxDimensions = 32;
 constexpr std::uint64_t kMaxSize = std::numeric_limits<std::int64_t>::max();
-constexpr std::uint32_t kOldAttributeField = 11;  ///< Node.attribute of v0.0.3; v0.0.4 numbers its fields 1 to 10
+constexpr std::uint32_t kOldAttributeField =
+    11;  ///< Node.attribute of v0.0.3; v0.0.4 numbers its fields 1 to 10
 
 /// A value that the file may not hold; the code tells it from bytes that are no message.
 struct ValueError {
@@ -35,9 +36,10 @@ struct OldSchema {
   std::string sign;
 };
 
-[[noreturn]] void fail(const ChakraFile& file, std::string code, std::size_t offset, const std::string& what,
-                       std::string help) {
-  throw InputError(std::move(code), fmt::format("{}: byte {}: {}", file.name, offset, what), std::move(help));
+[[noreturn]] void fail(const ChakraFile& file, std::string code, std::size_t offset,
+                       const std::string& what, std::string help) {
+  throw InputError(std::move(code), fmt::format("{}: byte {}: {}", file.name, offset, what),
+                   std::move(help));
 }
 
 [[noreturn]] void fail_old(const ChakraFile& file, const OldSchema& old) {
@@ -81,35 +83,73 @@ struct Number {
   std::uint64_t unsigned_integer = 0;
   double real = 0;
 };
-Number integer(std::int64_t v) { return {Number::Kind::integer, v, 0, 0}; }
-Number natural(std::uint64_t v) { return {Number::Kind::unsigned_integer, 0, v, 0}; }
-Number real(double v) { return {Number::Kind::real, 0, 0, v}; }
-std::int64_t unzigzag(std::uint64_t v) { return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1); }
+Number integer(std::int64_t v) {
+  return {Number::Kind::integer, v, 0, 0};
+}
+Number natural(std::uint64_t v) {
+  return {Number::Kind::unsigned_integer, 0, v, 0};
+}
+Number real(double v) {
+  return {Number::Kind::real, 0, 0, v};
+}
+std::int64_t unzigzag(std::uint64_t v) {
+  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
 
-/// Any numeric member of the oneof: writers disagree on the type (facts: comm_size as int64 and uint64).
+/// Any numeric member of the oneof: writers disagree on the type (facts: comm_size as int64 and
+/// uint64).
 std::optional<Number> number_of(const Attribute& a) {
-  const bool varint = a.type == WireType::varint, w32 = a.type == WireType::fixed32, w64 = a.type == WireType::fixed64;
+  const bool varint = a.type == WireType::varint, w32 = a.type == WireType::fixed32,
+             w64 = a.type == WireType::fixed64;
   switch (a.member) {
-    case 3: if (w64) return real(std::bit_cast<double>(a.value)); break;
-    case 5: if (w32) return real(static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(a.value)))); break;
-    case 7: if (varint) return integer(static_cast<std::int32_t>(a.value)); break;
-    case 9: if (varint) return integer(static_cast<std::int64_t>(a.value)); break;
-    case 11: if (varint) return natural(static_cast<std::uint32_t>(a.value)); break;
-    case 13: if (varint) return natural(a.value); break;
-    case 15: case 17: if (varint) return integer(unzigzag(a.value)); break;
-    case 19: if (w32) return natural(a.value); break;
-    case 21: if (w64) return natural(a.value); break;
-    case 23: if (w32) return integer(static_cast<std::int32_t>(a.value)); break;
-    case 25: if (w64) return integer(static_cast<std::int64_t>(a.value)); break;
-    case 27: if (varint) return natural(a.value != 0 ? 1 : 0); break;
-    default: break;
+    case 3:
+      if (w64) return real(std::bit_cast<double>(a.value));
+      break;
+    case 5:
+      if (w32)
+        return real(static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(a.value))));
+      break;
+    case 7:
+      if (varint) return integer(static_cast<std::int32_t>(a.value));
+      break;
+    case 9:
+      if (varint) return integer(static_cast<std::int64_t>(a.value));
+      break;
+    case 11:
+      if (varint) return natural(static_cast<std::uint32_t>(a.value));
+      break;
+    case 13:
+      if (varint) return natural(a.value);
+      break;
+    case 15:
+    case 17:
+      if (varint) return integer(unzigzag(a.value));
+      break;
+    case 19:
+      if (w32) return natural(a.value);
+      break;
+    case 21:
+      if (w64) return natural(a.value);
+      break;
+    case 23:
+      if (w32) return integer(static_cast<std::int32_t>(a.value));
+      break;
+    case 25:
+      if (w64) return integer(static_cast<std::int64_t>(a.value));
+      break;
+    case 27:
+      if (varint) return natural(a.value != 0 ? 1 : 0);
+      break;
+    default:
+      break;
   }
   return std::nullopt;
 }
 
 Number need_number(const Attribute& a) {
   if (const auto number = number_of(a)) return *number;
-  throw ValueError{a.offset, fmt::format("attribute '{}' holds no number", a.name), "write it as int64"};
+  throw ValueError{a.offset, fmt::format("attribute '{}' holds no number", a.name),
+                   "write it as int64"};
 }
 
 std::string show(const Number& n) {
@@ -121,12 +161,16 @@ std::string show(const Number& n) {
 std::optional<std::int64_t> as_integer(const Number& n) {
   constexpr double kLimit = 9223372036854775808.0;  // 2^63
   switch (n.kind) {
-    case Number::Kind::integer: return n.integer;
+    case Number::Kind::integer:
+      return n.integer;
     case Number::Kind::unsigned_integer:
-      return n.unsigned_integer <= kMaxSize ? std::optional(static_cast<std::int64_t>(n.unsigned_integer)) : std::nullopt;
+      return n.unsigned_integer <= kMaxSize
+                 ? std::optional(static_cast<std::int64_t>(n.unsigned_integer))
+                 : std::nullopt;
     case Number::Kind::real:
       return std::isfinite(n.real) && std::abs(n.real) < kLimit && std::trunc(n.real) == n.real
-                 ? std::optional(static_cast<std::int64_t>(n.real)) : std::nullopt;
+                 ? std::optional(static_cast<std::int64_t>(n.real))
+                 : std::nullopt;
   }
   return std::nullopt;
 }
@@ -135,7 +179,9 @@ std::uint64_t size_of(const Attribute& a) {
   const Number number = need_number(a);
   const auto value = as_integer(number);
   if (value && *value >= 0) return static_cast<std::uint64_t>(*value);
-  throw ValueError{a.offset, fmt::format("attribute '{}' is {}; a whole number from 0 to 2^63-1 is needed", a.name, show(number)),
+  throw ValueError{a.offset,
+                   fmt::format("attribute '{}' is {}; a whole number from 0 to 2^63-1 is needed",
+                               a.name, show(number)),
                    "a negative size is often a 32-bit overflow in the tool that wrote the trace"};
 }
 
@@ -144,7 +190,10 @@ std::int32_t small_integer(const Attribute& a, std::int64_t lowest) {
   const auto value = as_integer(number);
   if (value && *value >= lowest && *value <= std::numeric_limits<std::int32_t>::max())
     return static_cast<std::int32_t>(*value);
-  throw ValueError{a.offset, fmt::format("attribute '{}' is {}; a whole number from {} to 2^31-1 is needed", a.name, show(number), lowest), ""};
+  throw ValueError{a.offset,
+                   fmt::format("attribute '{}' is {}; a whole number from {} to 2^31-1 is needed",
+                               a.name, show(number), lowest),
+                   ""};
 }
 
 ChakraCollective collective_of(const Attribute& a) {
@@ -152,7 +201,10 @@ ChakraCollective collective_of(const Attribute& a) {
   const auto value = as_integer(number);
   if (value && *value >= 0 && *value <= static_cast<int>(ChakraCollective::barrier))
     return static_cast<ChakraCollective>(*value);
-  throw ValueError{a.offset, fmt::format("comm_type {} is no collective; 0 (ALL_REDUCE) to 9 (BARRIER) are", show(number)), ""};
+  throw ValueError{
+      a.offset,
+      fmt::format("comm_type {} is no collective; 0 (ALL_REDUCE) to 9 (BARRIER) are", show(number)),
+      ""};
 }
 
 /// Lists are a sub-message with `repeated values = 1`, packed or not.
@@ -163,7 +215,10 @@ void read_dimensions(const Attribute& a, ChakraNode& node) {
   node.involved_dim_count = 0;
   const auto push = [&](std::uint64_t value) {
     if (node.involved_dim_count == kMaxDimensions)
-      throw ValueError{a.offset, fmt::format("attribute 'involved_dim' names more than {} dimensions", kMaxDimensions), ""};
+      throw ValueError{
+          a.offset,
+          fmt::format("attribute 'involved_dim' names more than {} dimensions", kMaxDimensions),
+          ""};
     if (value != 0) node.involved_dims |= 1u << node.involved_dim_count;
     ++node.involved_dim_count;
   };
@@ -188,25 +243,38 @@ std::string text_of(const Attribute& a) {
 
 /// Returns false when the attribute is not used.
 bool apply(const Attribute& a, ChakraNode& node, ChakraFile& file) {
-  if (a.name == "is_cpu_op") node.is_cpu_op = size_of(a) != 0;
-  else if (a.name == "num_ops") node.num_ops = size_of(a);
-  else if (a.name == "tensor_size") node.tensor_size = size_of(a);
-  else if (a.name == "comm_size") node.comm_size = size_of(a);
-  else if (a.name == "comm_type") node.collective = collective_of(a);
-  else if (a.name == "comm_src") node.comm_src = small_integer(a, 0);
-  else if (a.name == "comm_dst") node.comm_dst = small_integer(a, 0);
-  else if (a.name == "comm_tag") node.comm_tag = small_integer(a, std::numeric_limits<std::int32_t>::min());
-  else if (a.name == "comm_priority") node.comm_priority = small_integer(a, std::numeric_limits<std::int32_t>::min());
-  else if (a.name == "pg_name") node.pg_name = file.intern(text_of(a));
-  else if (a.name == "involved_dim") read_dimensions(a, node);
-  else return false;
+  if (a.name == "is_cpu_op")
+    node.is_cpu_op = size_of(a) != 0;
+  else if (a.name == "num_ops")
+    node.num_ops = size_of(a);
+  else if (a.name == "tensor_size")
+    node.tensor_size = size_of(a);
+  else if (a.name == "comm_size")
+    node.comm_size = size_of(a);
+  else if (a.name == "comm_type")
+    node.collective = collective_of(a);
+  else if (a.name == "comm_src")
+    node.comm_src = small_integer(a, 0);
+  else if (a.name == "comm_dst")
+    node.comm_dst = small_integer(a, 0);
+  else if (a.name == "comm_tag")
+    node.comm_tag = small_integer(a, std::numeric_limits<std::int32_t>::min());
+  else if (a.name == "comm_priority")
+    node.comm_priority = small_integer(a, std::numeric_limits<std::int32_t>::min());
+  else if (a.name == "pg_name")
+    node.pg_name = file.intern(text_of(a));
+  else if (a.name == "involved_dim")
+    read_dimensions(a, node);
+  else
+    return false;
   return true;
 }
 
 // ---------------------------------------------------------------- messages
 
 void expect(const WireField& f, WireType type, std::string_view name) {
-  if (f.type != type) throw WireError{f.offset, fmt::format("field {} ({}) has the wrong wire type", f.number, name)};
+  if (f.type != type)
+    throw WireError{f.offset, fmt::format("field {} ({}) has the wrong wire type", f.number, name)};
 }
 
 void read_ids(const WireField& f, std::string_view name, std::vector<std::uint64_t>& ids) {
@@ -221,7 +289,8 @@ void read_ids(const WireField& f, std::string_view name, std::vector<std::uint64
 
 std::uint64_t micros(const WireField& f, std::string_view name) {
   // v0.0.3 kept texts (input_shapes, input_types) in these two fields.
-  if (f.type == WireType::bytes) throw OldSchema{f.offset, fmt::format("node field {} is a text", f.number)};
+  if (f.type == WireType::bytes)
+    throw OldSchema{f.offset, fmt::format("node field {} is a text", f.number)};
   expect(f, WireType::varint, name);
   if (f.value <= kMaxSize) return f.value;
   throw ValueError{f.offset, fmt::format("{} is {}; it must be below 2^63", name, f.value),
@@ -255,25 +324,50 @@ class NodeMessage {
  private:
   void read_field(const WireField& f) {
     switch (f.number) {
-      case 1: expect(f, WireType::varint, "id"); node_.id = f.value; return;
-      case 2: expect(f, WireType::bytes, "name"); name_ = f.bytes; return;
-      case 3: return read_type(f);
-      case 4: return read_ids(f, "ctrl_deps", file_.ctrl_dep_ids);
-      case 5: return read_ids(f, "data_deps", file_.data_dep_ids);
-      case 6: node_.start_micros = micros(f, "start_time_micros"); return;
-      case 7: node_.duration_micros = micros(f, "duration_micros"); return;
-      case 8: expect(f, WireType::bytes, "inputs"); inputs_ = f; return;
-      case 9: expect(f, WireType::bytes, "outputs"); file_.skipped_bytes += f.bytes.size(); return;
-      case 10: return read_attribute_field(f);
-      case kOldAttributeField: throw OldSchema{f.offset, "node field 11"};
-      default: return;
+      case 1:
+        expect(f, WireType::varint, "id");
+        node_.id = f.value;
+        return;
+      case 2:
+        expect(f, WireType::bytes, "name");
+        name_ = f.bytes;
+        return;
+      case 3:
+        return read_type(f);
+      case 4:
+        return read_ids(f, "ctrl_deps", file_.ctrl_dep_ids);
+      case 5:
+        return read_ids(f, "data_deps", file_.data_dep_ids);
+      case 6:
+        node_.start_micros = micros(f, "start_time_micros");
+        return;
+      case 7:
+        node_.duration_micros = micros(f, "duration_micros");
+        return;
+      case 8:
+        expect(f, WireType::bytes, "inputs");
+        inputs_ = f;
+        return;
+      case 9:
+        expect(f, WireType::bytes, "outputs");
+        file_.skipped_bytes += f.bytes.size();
+        return;
+      case 10:
+        return read_attribute_field(f);
+      case kOldAttributeField:
+        throw OldSchema{f.offset, "node field 11"};
+      default:
+        return;
     }
   }
 
   void read_type(const WireField& f) {
     expect(f, WireType::varint, "type");
     if (f.value >= kChakraNodeTypes)
-      throw ValueError{f.offset, fmt::format("node type {} is unknown; 0 (INVALID) to 7 (COMM_COLL) are known", f.value), ""};
+      throw ValueError{
+          f.offset,
+          fmt::format("node type {} is unknown; 0 (INVALID) to 7 (COMM_COLL) are known", f.value),
+          ""};
     node_.type = static_cast<ChakraNodeType>(f.value);
   }
 
@@ -292,7 +386,8 @@ class NodeMessage {
     const std::string_view values = io_values(inputs_);
     node_.inputs = file_.intern(values);
     if (!trace::parse_process_groups(values, file_.process_groups))
-      throw ValueError{inputs_.offset, "the process-group record is no list of {\"pg_name\", \"ranks\"}",
+      throw ValueError{inputs_.offset,
+                       "the process-group record is no list of {\"pg_name\", \"ranks\"}",
                        "give the groups in a file instead and drop this node"};
   }
 
@@ -335,13 +430,17 @@ void read_metadata(std::string_view message, std::size_t base, ChakraFile& file)
     throw OldSchema{base, fmt::format("version \"{}\"", file.version)};
 }
 
-[[noreturn]] void fail_format(const ChakraFile& file, std::string_view bytes, const std::string& why) {
+[[noreturn]] void fail_format(const ChakraFile& file, std::string_view bytes,
+                              const std::string& why) {
   if (bytes.substr(0, 2) == "\x1f\x8b")
-    throw InputError("trace-format", fmt::format("{}: compressed with gzip", file.name), "decompress it first: gunzip");
+    throw InputError("trace-format", fmt::format("{}: compressed with gzip", file.name),
+                     "decompress it first: gunzip");
   if (!bytes.empty() && (bytes[0] == '{' || bytes[0] == '['))
-    throw InputError("trace-format", fmt::format("{}: JSON, not a Chakra execution trace", file.name),
+    throw InputError("trace-format",
+                     fmt::format("{}: JSON, not a Chakra execution trace", file.name),
                      "convert it to .et with chakra_converter");
-  throw InputError("trace-format", fmt::format("{}: not a Chakra execution trace: {}", file.name, why),
+  throw InputError("trace-format",
+                   fmt::format("{}: not a Chakra execution trace: {}", file.name, why),
                    "expected PREFIX.<rank>.et as chakra_converter or STG writes it");
 }
 
@@ -355,7 +454,8 @@ ChakraReader::ChakraReader(std::string_view bytes, ChakraFile& file) : bytes_(by
     const std::uint64_t length = prefix.varint();
     const std::size_t start = prefix.offset();
     if (length > bytes.size() - start)
-      throw WireError{0, fmt::format("the first message claims {} bytes, the file holds {}", length, bytes.size())};
+      throw WireError{0, fmt::format("the first message claims {} bytes, the file holds {}", length,
+                                     bytes.size())};
     position_ = start + static_cast<std::size_t>(length);
     read_metadata(bytes.substr(start, static_cast<std::size_t>(length)), start, file_);
   } catch (const WireError& e) {
@@ -382,7 +482,8 @@ bool ChakraReader::next(ChakraNode& node) {
     position_ = start + message.size();
     NodeMessage(file_, node).read(message, start);
   } catch (const WireError& e) {
-    if (has_old_field(message)) fail_old(file_, {static_cast<std::size_t>(node.offset), "node field 11"});
+    if (has_old_field(message))
+      fail_old(file_, {static_cast<std::size_t>(node.offset), "node field 11"});
     fail(file_, "trace-format", e.offset, fmt::format("no Chakra node: {}", e.what),
          "the file is damaged or not a Chakra trace");
   } catch (const ValueError& e) {
@@ -393,12 +494,39 @@ bool ChakraReader::next(ChakraNode& node) {
   return true;
 }
 
+namespace {
+
+/// Messages up to the end or the first broken length: how many nodes to make room for.
+std::size_t count_messages(std::string_view bytes) {
+  std::size_t messages = 0, position = 0;
+  try {
+    while (position < bytes.size()) {
+      WireReader prefix(bytes.substr(position), position);
+      const std::uint64_t length = prefix.varint();
+      if (length > bytes.size() - prefix.offset()) break;
+      position = prefix.offset() + static_cast<std::size_t>(length);
+      ++messages;
+    }
+  } catch (const WireError&) {
+    return messages;  // the decoder will say what is wrong
+  }
+  return messages;
+}
+
+}  // namespace
+
 ChakraFile read_chakra(std::string_view bytes, std::string name) {
+  // Dependencies are most of what stays: room for them ahead saves copies, and untouched room costs
+  // no memory.
+  constexpr std::size_t kBytesPerDependency = 16;
   ChakraFile file;
   file.name = std::move(name);
   ChakraReader reader(bytes, file);
+  file.nodes.reserve(count_messages(bytes) - 1);  // one is GlobalMetadata, which is whole by now
+  file.data_dep_ids.reserve(bytes.size() / kBytesPerDependency);
   ChakraNode node;
   while (reader.next(node)) file.nodes.push_back(node);
+  file.data_dep_ids.shrink_to_fit();
   file.finish_texts();
   return file;
 }

@@ -30,9 +30,11 @@ std::optional<RankFile> parse_name(std::string_view name) {
   const std::string_view digits = name.substr(dot + 1);
   RankFile file;
   file.prefix = std::string(name.substr(0, dot));
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), file.rank);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), file.rank);
   const bool padded = digits.size() > 1 && digits[0] == '0';
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty() || padded) return std::nullopt;
+  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty() || padded)
+    return std::nullopt;
   return file;
 }
 
@@ -41,7 +43,8 @@ std::map<std::string, std::vector<std::uint32_t>> trace_files(const fs::path& di
   std::map<std::string, std::vector<std::uint32_t>> found;
   std::error_code error;
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-    if (const auto file = parse_name(it->path().filename().string())) found[file->prefix].push_back(file->rank);
+    if (const auto file = parse_name(it->path().filename().string()))
+      found[file->prefix].push_back(file->rank);
   for (auto& [prefix, ranks] : found) std::sort(ranks.begin(), ranks.end());
   return found;
 }
@@ -83,10 +86,13 @@ Located locate(const std::string& wanted) {
     const auto found = trace_files(path);
     if (found.size() == 1) return {path, found.begin()->first, found.begin()->second};
     if (found.empty())
-      throw InputError("trace-ranks", fmt::format("{}: no file named PREFIX.<rank>.et in this directory", wanted),
+      throw InputError("trace-ranks",
+                       fmt::format("{}: no file named PREFIX.<rank>.et in this directory", wanted),
                        "name the prefix of the trace's files");
-    throw InputError("trace-ranks", fmt::format("{}: several traces in this directory: {}", wanted, prefixes(found)),
-                     fmt::format("name one: {}", (path / found.begin()->first).string()));
+    throw InputError(
+        "trace-ranks",
+        fmt::format("{}: several traces in this directory: {}", wanted, prefixes(found)),
+        fmt::format("name one: {}", (path / found.begin()->first).string()));
   }
   const fs::path directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const auto found = trace_files(directory);
@@ -97,9 +103,13 @@ Located locate(const std::string& wanted) {
   std::string help = "name the files without \".<rank>.et\"";
   const auto whole = parse_name(prefix);
   const std::string_view near = nearest_word(prefix, names);
-  if (whole) help = fmt::format("name the files without \".{}.et\": {}", whole->rank, (directory / whole->prefix).string());
-  else if (!near.empty()) help = fmt::format("did you mean {}?", (directory / near).string());
-  else if (!found.empty()) help = fmt::format("traces in this directory: {}", prefixes(found));
+  if (whole)
+    help = fmt::format("name the files without \".{}.et\": {}", whole->rank,
+                       (directory / whole->prefix).string());
+  else if (!near.empty())
+    help = fmt::format("did you mean {}?", (directory / near).string());
+  else if (!found.empty())
+    help = fmt::format("traces in this directory: {}", prefixes(found));
   throw InputError("trace-ranks", fmt::format("no file {}.0.et", wanted), help);
 }
 
@@ -107,9 +117,10 @@ void require_all_ranks(const Located& located) {
   for (std::uint32_t r = 0; r < located.ranks.size(); ++r) {
     if (located.ranks[r] == r) continue;
     const std::string prefix = (located.directory / located.prefix).string();
-    throw InputError("trace-ranks",
-                     fmt::format("no file {}.{}.et; found ranks {}", prefix, r, ranges(located.ranks)),
-                     "a trace needs one file for every rank from 0 on");
+    throw InputError(
+        "trace-ranks",
+        fmt::format("no file {}.{}.et; found ranks {}", prefix, r, ranges(located.ranks)),
+        "a trace needs one file for every rank from 0 on");
   }
 }
 
@@ -151,7 +162,8 @@ ChakraTrace read_chakra_trace(const std::string& prefix) {
   ChakraTrace trace;
   trace.prefix = (located.directory / located.prefix).string();
   Decoder decoder(trace);
-  for (const std::uint32_t rank : located.ranks) decoder.add(fmt::format("{}.{}.et", trace.prefix, rank));
+  for (const std::uint32_t rank : located.ranks)
+    decoder.add(fmt::format("{}.{}.et", trace.prefix, rank));
   return trace;
 }
 

@@ -11,10 +11,12 @@ using trace::WireType;
 using trace::WireWriter;
 
 // Members of AttributeProto's oneof that producers use for each attribute (et_def.proto).
-constexpr std::uint32_t kInt32 = 7, kInt64 = 9, kUint64 = 13, kBool = 27, kBoolList = 28, kString = 29;
+constexpr std::uint32_t kInt32 = 7, kInt64 = 9, kUint64 = 13, kBool = 27, kBoolList = 28,
+                        kString = 29;
 constexpr std::uint32_t kAttr = 10;
 
-void number_attribute(std::string& out, std::string_view name, std::uint32_t member, std::uint64_t value) {
+void number_attribute(std::string& out, std::string_view name, std::uint32_t member,
+                      std::uint64_t value) {
   std::string body;
   WireWriter writer(body);
   writer.bytes(1, name);
@@ -22,7 +24,8 @@ void number_attribute(std::string& out, std::string_view name, std::uint32_t mem
   WireWriter(out).bytes(kAttr, body);
 }
 
-void bytes_attribute(std::string& out, std::string_view name, std::uint32_t member, std::string_view value) {
+void bytes_attribute(std::string& out, std::string_view name, std::uint32_t member,
+                     std::string_view value) {
   std::string body;
   WireWriter writer(body);
   writer.bytes(1, name);
@@ -30,8 +33,8 @@ void bytes_attribute(std::string& out, std::string_view name, std::uint32_t memb
   WireWriter(out).bytes(kAttr, body);
 }
 
-void write_ids(std::string& out, std::uint32_t field, const std::vector<std::uint64_t>& ids, std::uint32_t first,
-               std::uint32_t count) {
+void write_ids(std::string& out, std::uint32_t field, const std::vector<std::uint64_t>& ids,
+               std::uint32_t first, std::uint32_t count) {
   if (count == 0) return;
   std::string packed;
   WireWriter writer(packed);
@@ -39,7 +42,9 @@ void write_ids(std::string& out, std::uint32_t field, const std::vector<std::uin
   WireWriter(out).bytes(field, packed);
 }
 
-std::uint64_t sign_extended(std::int32_t value) { return static_cast<std::uint64_t>(static_cast<std::int64_t>(value)); }
+std::uint64_t sign_extended(std::int32_t value) {
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
+}
 
 void write_dimensions(std::string& out, const ChakraNode& node) {
   std::string flags, list;
@@ -50,18 +55,21 @@ void write_dimensions(std::string& out, const ChakraNode& node) {
 }
 
 void write_attributes(std::string& out, const ChakraFile& file, const ChakraNode& node) {
-  const bool communicates = node.type == ChakraNodeType::comm_coll || node.type == ChakraNodeType::comm_send ||
+  const bool communicates = node.type == ChakraNodeType::comm_coll ||
+                            node.type == ChakraNodeType::comm_send ||
                             node.type == ChakraNodeType::comm_recv;
   number_attribute(out, "is_cpu_op", kBool, node.is_cpu_op ? 1 : 0);
   if (node.num_ops > 0) number_attribute(out, "num_ops", kInt64, node.num_ops);
   if (node.tensor_size > 0) number_attribute(out, "tensor_size", kUint64, node.tensor_size);
   if (node.collective != ChakraCollective::none)
     number_attribute(out, "comm_type", kInt64, static_cast<std::uint64_t>(node.collective));
-  if (node.comm_size > 0 || (communicates && !node.is_cpu_op)) number_attribute(out, "comm_size", kInt64, node.comm_size);
+  if (node.comm_size > 0 || (communicates && !node.is_cpu_op))
+    number_attribute(out, "comm_size", kInt64, node.comm_size);
   if (node.comm_src >= 0) number_attribute(out, "comm_src", kInt32, sign_extended(node.comm_src));
   if (node.comm_dst >= 0) number_attribute(out, "comm_dst", kInt32, sign_extended(node.comm_dst));
   if (node.comm_tag != 0) number_attribute(out, "comm_tag", kInt32, sign_extended(node.comm_tag));
-  if (node.comm_priority != 0) number_attribute(out, "comm_priority", kInt32, sign_extended(node.comm_priority));
+  if (node.comm_priority != 0)
+    number_attribute(out, "comm_priority", kInt32, sign_extended(node.comm_priority));
   if (node.pg_name != 0) bytes_attribute(out, "pg_name", kString, file.text(node.pg_name));
   if (node.involved_dim_count > 0) write_dimensions(out, node);
 }

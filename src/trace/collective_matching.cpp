@@ -12,17 +12,27 @@ namespace {
 
 CollectiveType type_of(ChakraCollective collective) {
   switch (collective) {
-    case ChakraCollective::all_reduce: return CollectiveType::ALL_REDUCE;
-    case ChakraCollective::reduce: return CollectiveType::REDUCE;
-    case ChakraCollective::all_gather: return CollectiveType::ALL_GATHER;
-    case ChakraCollective::gather: return CollectiveType::GATHER;
-    case ChakraCollective::scatter: return CollectiveType::SCATTER;
-    case ChakraCollective::broadcast: return CollectiveType::BROADCAST;
-    case ChakraCollective::all_to_all: return CollectiveType::ALL_TO_ALL;
+    case ChakraCollective::all_reduce:
+      return CollectiveType::ALL_REDUCE;
+    case ChakraCollective::reduce:
+      return CollectiveType::REDUCE;
+    case ChakraCollective::all_gather:
+      return CollectiveType::ALL_GATHER;
+    case ChakraCollective::gather:
+      return CollectiveType::GATHER;
+    case ChakraCollective::scatter:
+      return CollectiveType::SCATTER;
+    case ChakraCollective::broadcast:
+      return CollectiveType::BROADCAST;
+    case ChakraCollective::all_to_all:
+      return CollectiveType::ALL_TO_ALL;
     case ChakraCollective::reduce_scatter:
-    case ChakraCollective::reduce_scatter_block: return CollectiveType::REDUCE_SCATTER;
-    case ChakraCollective::barrier: return CollectiveType::BARRIER;
-    case ChakraCollective::none: break;
+    case ChakraCollective::reduce_scatter_block:
+      return CollectiveType::REDUCE_SCATTER;
+    case ChakraCollective::barrier:
+      return CollectiveType::BARRIER;
+    case ChakraCollective::none:
+      break;
   }
   throw InternalError("a collective node without comm_type reached matching");
 }
@@ -42,9 +52,13 @@ using Sequences = std::vector<std::vector<std::uint32_t>>;
 
 class GroupMatcher {
  public:
-  GroupMatcher(const RankFiles& files, const Communicator& group, std::uint32_t index, bool one_rank_input,
-               const Sequences& sequences, Matches& matches)
-      : files_(files), group_(group), index_(index), one_rank_input_(one_rank_input), sequences_(sequences),
+  GroupMatcher(const RankFiles& files, const Communicator& group, std::uint32_t index,
+               bool one_rank_input, const Sequences& sequences, Matches& matches)
+      : files_(files),
+        group_(group),
+        index_(index),
+        one_rank_input_(one_rank_input),
+        sequences_(sequences),
         matches_(matches) {}
 
   void match() {
@@ -68,10 +82,12 @@ class GroupMatcher {
     double sum = 0, largest = 0;
     for (std::size_t m = 0; m < sequences_.size(); ++m) {
       const ChakraNode& node = files_.node(place(m, i));
-      if (type_of(node.collective) != op.type || (node.comm_size != first.comm_size && !may_differ)) fail_differs(m, i);
+      if (type_of(node.collective) != op.type || (node.comm_size != first.comm_size && !may_differ))
+        fail_differs(m, i);
       sum += static_cast<double>(node.comm_size);
       largest = std::max(largest, static_cast<double>(node.comm_size));
-      matches_.collective_of[files_.task(place(m, i))] = static_cast<std::uint32_t>(matches_.collectives.size());
+      matches_.collective_of[files_.task(place(m, i))] =
+          static_cast<std::uint32_t>(matches_.collectives.size());
     }
     const bool gathers = op.type == CollectiveType::ALL_GATHER || op.type == CollectiveType::GATHER;
     op.bytes = gathers && one_rank_input_ ? sum : largest;
@@ -82,9 +98,11 @@ class GroupMatcher {
     const Place here = place(member, i), there = place(0, i);
     throw InputError(
         "trace-collective",
-        fmt::format("{} is collective {} of rank {} in {}: {}; rank {} has node {} there: {}", files_.describe(here),
-                    i + 1, here.rank, group_.name, what_it_is(files_.node(here)), there.rank,
-                    short_name(files_.of(there.rank).file(), files_.node(there)), what_it_is(files_.node(there))),
+        fmt::format("{} is collective {} of rank {} in {}: {}; rank {} has node {} there: {}",
+                    files_.describe(here), i + 1, here.rank, group_.name,
+                    what_it_is(files_.node(here)), there.rank,
+                    short_name(files_.of(there.rank).file(), files_.node(there)),
+                    what_it_is(files_.node(there))),
         "all ranks of a communicator must run the same collectives in the same order");
   }
 
@@ -96,11 +114,13 @@ class GroupMatcher {
     }
     if (sequences_[least].size() == sequences_[most].size()) return;
     const Place extra = place(most, shortest);
-    throw InputError("trace-collective",
-                     fmt::format("{} of rank {} has no partner: rank {} runs {} collectives in {}, rank {} runs {}",
-                                 files_.describe(extra), extra.rank, group_.members[least], sequences_[least].size(),
-                                 group_.name, extra.rank, sequences_[most].size()),
-                     "all ranks of a communicator must run the same collectives in the same order");
+    throw InputError(
+        "trace-collective",
+        fmt::format(
+            "{} of rank {} has no partner: rank {} runs {} collectives in {}, rank {} runs {}",
+            files_.describe(extra), extra.rank, group_.members[least], sequences_[least].size(),
+            group_.name, extra.rank, sequences_[most].size()),
+        "all ranks of a communicator must run the same collectives in the same order");
   }
 
   const RankFiles& files_;
@@ -113,8 +133,10 @@ class GroupMatcher {
 
 void require_type(const RankFiles& files, Place p) {
   if (files.node(p).collective != ChakraCollective::none) return;
-  throw InputError("trace-value", fmt::format("{} is a COMM_COLL of the accelerator without comm_type", files.describe(p)),
-                   "set comm_type, or is_cpu_op when the node is a host wrapper");
+  throw InputError(
+      "trace-value",
+      fmt::format("{} is a COMM_COLL of the accelerator without comm_type", files.describe(p)),
+      "set comm_type, or is_cpu_op when the node is a host wrapper");
 }
 
 }  // namespace
@@ -124,31 +146,40 @@ RankFiles::RankFiles(const ChakraTrace& trace, bool follow_ctrl_deps) {
   std::uint64_t tasks = 0;
   first_task_.push_back(0);
   for (const auto& file : trace.ranks) {
-    const auto [it, fresh] = classes.try_emplace(file.get(), static_cast<std::uint32_t>(files_.size()));
+    const auto [it, fresh] =
+        classes.try_emplace(file.get(), static_cast<std::uint32_t>(files_.size()));
     if (fresh) files_.emplace_back(*file, follow_ctrl_deps);
     class_of_.push_back(it->second);
     tasks += file->nodes.size();
     if (tasks >= kNoOp)
-      throw InputError("trace-ranks", fmt::format("{}: more than {} nodes in all ranks", trace.prefix, kNoOp - 1),
+      throw InputError("trace-ranks",
+                       fmt::format("{}: more than {} nodes in all ranks", trace.prefix, kNoOp - 1),
                        "replay fewer ranks or fewer steps");
     first_task_.push_back(static_cast<std::uint32_t>(tasks));
   }
 }
 
 Role role_of(const ChakraNode& node) {
-  if (node.type == ChakraNodeType::invalid || node.type == ChakraNodeType::metadata) return Role::nothing;
+  if (node.type == ChakraNodeType::invalid || node.type == ChakraNodeType::metadata)
+    return Role::nothing;
   if (node.is_cpu_op) return Role::host;
   switch (node.type) {
     case ChakraNodeType::mem_load:
-    case ChakraNodeType::mem_store: return Role::memory;
-    case ChakraNodeType::comm_send: return Role::send;
-    case ChakraNodeType::comm_recv: return Role::receive;
-    case ChakraNodeType::comm_coll: return Role::collective;
-    default: return Role::compute;
+    case ChakraNodeType::mem_store:
+      return Role::memory;
+    case ChakraNodeType::comm_send:
+      return Role::send;
+    case ChakraNodeType::comm_recv:
+      return Role::receive;
+    case ChakraNodeType::comm_coll:
+      return Role::collective;
+    default:
+      return Role::compute;
   }
 }
 
-void match_collectives(const RankFiles& files, Communicators& groups, bool one_rank_input, Matches& matches) {
+void match_collectives(const RankFiles& files, Communicators& groups, bool one_rank_input,
+                       Matches& matches) {
   matches.collective_of.assign(files.tasks(), kNoOp);
   std::vector<Sequences> sequences;  // by communicator
   for (std::uint32_t rank = 0; rank < files.ranks(); ++rank) {
@@ -170,7 +201,8 @@ void match_collectives(const RankFiles& files, Communicators& groups, bool one_r
     }
   }
   for (std::uint32_t g = 0; g < sequences.size(); ++g)
-    if (!sequences[g].empty()) GroupMatcher(files, groups[g], g, one_rank_input, sequences[g], matches).match();
+    if (!sequences[g].empty())
+      GroupMatcher(files, groups[g], g, one_rank_input, sequences[g], matches).match();
 }
 
 // ---------------------------------------------------------------- messages
@@ -184,26 +216,34 @@ struct MessageEnd {
   [[nodiscard]] auto key() const { return std::tie(from, to, tag); }
 };
 
-[[noreturn]] void fail_message(const RankFiles& files, Place p, const std::string& what, std::string help) {
-  throw InputError("trace-message", fmt::format("{} of rank {} {}", files.describe(p), p.rank, what), std::move(help));
+[[noreturn]] void fail_message(const RankFiles& files, Place p, const std::string& what,
+                               std::string help) {
+  throw InputError("trace-message",
+                   fmt::format("{} of rank {} {}", files.describe(p), p.rank, what),
+                   std::move(help));
 }
 
 void sort_by_key(std::vector<MessageEnd>& ends) {
-  std::stable_sort(ends.begin(), ends.end(), [](const MessageEnd& a, const MessageEnd& b) { return a.key() < b.key(); });
+  std::stable_sort(ends.begin(), ends.end(),
+                   [](const MessageEnd& a, const MessageEnd& b) { return a.key() < b.key(); });
 }
 
 void lonely_send(const RankFiles& files, const MessageEnd& send, bool allowed, Matches& matches) {
   ++matches.unmatched_sends;
   if (allowed) return;
-  fail_message(files, send.place, fmt::format("sends to rank {} with tag {}, which never receives it", send.to, send.tag),
-               "record all ranks of one run, or allow unmatched messages");
+  fail_message(
+      files, send.place,
+      fmt::format("sends to rank {} with tag {}, which never receives it", send.to, send.tag),
+      "record all ranks of one run, or allow unmatched messages");
 }
 
-void lonely_receive(const RankFiles& files, const MessageEnd& receive, bool allowed, Matches& matches) {
+void lonely_receive(const RankFiles& files, const MessageEnd& receive, bool allowed,
+                    Matches& matches) {
   ++matches.unmatched_receives;
   if (allowed) return;
   fail_message(files, receive.place,
-               fmt::format("receives from rank {} with tag {}, which never sends it", receive.from, receive.tag),
+               fmt::format("receives from rank {} with tag {}, which never sends it", receive.from,
+                           receive.tag),
                "record all ranks of one run, or allow unmatched messages");
 }
 
@@ -212,12 +252,16 @@ void lonely_receive(const RankFiles& files, const MessageEnd& receive, bool allo
 MessageEnds message_ends(const RankFiles& files, Place p) {
   const ChakraNode& node = files.node(p);
   const bool sends = node.type == ChakraNodeType::comm_send;
-  const std::int32_t own = sends ? node.comm_src : node.comm_dst, other = sends ? node.comm_dst : node.comm_src;
+  const std::int32_t own = sends ? node.comm_src : node.comm_dst,
+                     other = sends ? node.comm_dst : node.comm_src;
   if (other < 0)
-    fail_message(files, p, fmt::format("has no {}", sends ? "comm_dst" : "comm_src"), "name the other rank");
+    fail_message(files, p, fmt::format("has no {}", sends ? "comm_dst" : "comm_src"),
+                 "name the other rank");
   const auto partner = static_cast<std::uint32_t>(other);
   if (partner >= files.ranks())
-    fail_message(files, p, fmt::format("names rank {}; the trace has {} ranks", partner, files.ranks()), "ranks count from 0");
+    fail_message(files, p,
+                 fmt::format("names rank {}; the trace has {} ranks", partner, files.ranks()),
+                 "ranks count from 0");
   if (own >= 0 && static_cast<std::uint32_t>(own) != p.rank)
     fail_message(files, p, fmt::format("has {} {}", sends ? "comm_src" : "comm_dst", own),
                  "leave it out or write the file's own rank");
@@ -233,7 +277,8 @@ void match_messages(const RankFiles& files, bool allow_unmatched, Matches& match
       if (role != Role::send && role != Role::receive) continue;
       const Place p{rank, position};
       const MessageEnds ends = message_ends(files, p);
-      (role == Role::send ? sends : receives).push_back({ends.from, ends.to, file.node(position).comm_tag, p});
+      (role == Role::send ? sends : receives)
+          .push_back({ends.from, ends.to, file.node(position).comm_tag, p});
     }
   }
   sort_by_key(sends);

@@ -32,7 +32,9 @@ class RankFiles {
   [[nodiscard]] const ChakraNode& node(Place p) const { return of(p.rank).node(p.position); }
   [[nodiscard]] TaskId task(Place p) const { return first_task_[p.rank] + p.position; }
   [[nodiscard]] std::uint32_t first_task(std::uint32_t rank) const { return first_task_[rank]; }
-  [[nodiscard]] std::string describe(Place p) const { return trace::describe(of(p.rank).file(), node(p)); }
+  [[nodiscard]] std::string describe(Place p) const {
+    return trace::describe(of(p.rank).file(), node(p));
+  }
 
  private:
   std::vector<PreparedFile> files_;
@@ -46,18 +48,20 @@ enum class Role : std::uint8_t { nothing, host, compute, memory, collective, sen
 
 /// Results of matching, by task id.
 struct Matches {
-  std::vector<CollectiveOp> collectives;      ///< group: index into Communicators
-  std::vector<std::uint32_t> collective_of;   ///< task -> collectives, kNoOp = none
-  std::vector<TaskId> send_of;                ///< receive task -> send task, kNoOp = none
-  std::uint64_t alone = 0;                    ///< collectives of one rank, which cost nothing
+  std::vector<CollectiveOp> collectives;     ///< group: index into Communicators
+  std::vector<std::uint32_t> collective_of;  ///< task -> collectives, kNoOp = none
+  std::vector<TaskId> send_of;               ///< receive task -> send task, kNoOp = none
+  std::uint64_t alone = 0;                   ///< collectives of one rank, which cost nothing
   std::uint64_t unmatched_sends = 0, unmatched_receives = 0;
-  std::uint64_t different_sizes = 0;          ///< messages whose two ends disagree; the sender's size counts
+  std::uint64_t different_sizes =
+      0;  ///< messages whose two ends disagree; the sender's size counts
 };
 
-/// Pairs the i-th collective of every member of a communicator. Throws InputError: trace-collective (names the first
-/// rank and node that differ), trace-value, trace-comm-groups.
+/// Pairs the i-th collective of every member of a communicator. Throws InputError: trace-collective
+/// (names the first rank and node that differ), trace-value, trace-comm-groups.
 void match_collectives(const RankFiles&, Communicators&, bool one_rank_input, Matches&);
-/// Pairs sends and receives with equal (source, destination, tag) in order. Throws InputError, code trace-message.
+/// Pairs sends and receives with equal (source, destination, tag) in order. Throws InputError, code
+/// trace-message.
 void match_messages(const RankFiles&, bool allow_unmatched, Matches&);
 
 /// The ranks of a message node. Throws InputError, code trace-message.

@@ -20,7 +20,9 @@ bool read_ranks(const json& array, Ranks& ranks) {
   if (!array.is_array()) return false;
   ranks.clear();
   for (const json& item : array) {
-    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) return false;
+    if (!item.is_number_unsigned() ||
+        item.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max())
+      return false;
     ranks.push_back(item.get<std::uint32_t>());
   }
   std::sort(ranks.begin(), ranks.end());
@@ -28,7 +30,8 @@ bool read_ranks(const json& array, Ranks& ranks) {
 }
 
 bool decimal(std::string_view text) {
-  const bool digits = !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
+  const bool digits = !text.empty() && text.size() <= 18 &&
+                      text.find_first_not_of("0123456789") == std::string_view::npos;
   return digits && (text == "0" || text[0] != '0');
 }
 
@@ -40,7 +43,8 @@ class CommGroupFile {
   CommGroups parse() {
     const json document = parse_json();
     if (!document.is_object())
-      fail("a communicator file is one object", 0, source_->text.size(), R"(write {"1": [0, 1], "2": [2, 3]})");
+      fail("a communicator file is one object", 0, source_->text.size(),
+           R"(write {"1": [0, 1], "2": [2, 3]})");
     CommGroups result;
     for (const auto& [key, value] : document.items()) add(key, value, result);
     if (findings_.has_errors()) throw InputError(findings_);
@@ -51,8 +55,10 @@ class CommGroupFile {
   json parse_json() {
     std::set<std::string> keys;
     const auto duplicates = [&](int depth, json::parse_event_t event, json& parsed) {
-      if (event == json::parse_event_t::key && depth == 1 && !keys.insert(parsed.get<std::string>()).second)
-        report(parsed.get<std::string>(), fmt::format("group \"{}\" is defined twice", parsed.get<std::string>()),
+      if (event == json::parse_event_t::key && depth == 1 &&
+          !keys.insert(parsed.get<std::string>()).second)
+        report(parsed.get<std::string>(),
+               fmt::format("group \"{}\" is defined twice", parsed.get<std::string>()),
                "give every group its own id");
       return true;
     };
@@ -66,11 +72,14 @@ class CommGroupFile {
   void add(const std::string& key, const json& value, CommGroups& result) {
     Ranks ranks;
     if (!decimal(key))
-      return report(key, fmt::format("group id \"{}\" is no decimal number", key), "ids are 1, 2, 3, ... as in pg_name");
+      return report(key, fmt::format("group id \"{}\" is no decimal number", key),
+                    "ids are 1, 2, 3, ... as in pg_name");
     if (!read_ranks(value, ranks))
-      return report(key, fmt::format("group \"{}\" is no list of different ranks", key), "write [0, 1, 2, 3]");
+      return report(key, fmt::format("group \"{}\" is no list of different ranks", key),
+                    "write [0, 1, 2, 3]");
     if (key == "0")
-      result.notes.push_back(fmt::format("{}: group \"0\" is accepted; ASTRA-sim reserves it for all ranks", source_->name));
+      result.notes.push_back(fmt::format(
+          "{}: group \"0\" is accepted; ASTRA-sim reserves it for all ranks", source_->name));
     result.groups.emplace(key, std::move(ranks));
   }
 
@@ -79,13 +88,16 @@ class CommGroupFile {
     const std::string quoted = json(key).dump();
     const std::size_t at = source_->text.rfind(quoted);
     const bool found = at != std::string::npos;
-    findings_.error("trace-comm-groups", std::move(message), SourceSpan{source_, found ? at : 0, found ? quoted.size() : 1},
+    findings_.error("trace-comm-groups", std::move(message),
+                    SourceSpan{source_, found ? at : 0, found ? quoted.size() : 1},
                     std::move(help));
   }
 
-  [[noreturn]] void fail(std::string message, std::size_t offset, std::size_t length, std::string help) {
+  [[noreturn]] void fail(std::string message, std::size_t offset, std::size_t length,
+                         std::string help) {
     Diagnostics one;
-    one.error("trace-comm-groups", std::move(message), SourceSpan{source_, offset, length}, std::move(help));
+    one.error("trace-comm-groups", std::move(message), SourceSpan{source_, offset, length},
+              std::move(help));
     throw InputError(one);
   }
 
@@ -104,7 +116,9 @@ CommGroups parse_comm_groups(std::string text, std::string name) {
 namespace trace {
 namespace {
 
-json parse_quietly(std::string_view text) { return json::parse(text.begin(), text.end(), nullptr, false); }
+json parse_quietly(std::string_view text) {
+  return json::parse(text.begin(), text.end(), nullptr, false);
+}
 
 /// The records, out of `["[{...}]"]` (JSON), `['[{...}]']` (Python) or a plain array.
 json unwrap(std::string_view values) {

@@ -10,8 +10,10 @@ namespace {
 
 constexpr std::size_t kIdsShown = 8;
 
-[[noreturn]] void fail(const ChakraFile& file, const ChakraNode& node, const std::string& what, std::string help) {
-  throw InputError("trace-comm-groups", fmt::format("{} {}", describe(file, node), what), std::move(help));
+[[noreturn]] void fail(const ChakraFile& file, const ChakraNode& node, const std::string& what,
+                       std::string help) {
+  throw InputError("trace-comm-groups", fmt::format("{} {}", describe(file, node), what),
+                   std::move(help));
 }
 
 bool all_dimensions(const ChakraNode& node) {
@@ -34,7 +36,8 @@ std::string known_ids(const ChakraFile& file, const CommGroups& groups) {
 
 }  // namespace
 
-Communicators::Communicators(std::uint32_t ranks, const ReplayOptions& options) : ranks_(ranks), options_(options) {
+Communicators::Communicators(std::uint32_t ranks, const ReplayOptions& options)
+    : ranks_(ranks), options_(options) {
   if (options.dimensions.empty()) return;
   std::uint64_t product = 1;
   std::string sizes;
@@ -43,8 +46,10 @@ Communicators::Communicators(std::uint32_t ranks, const ReplayOptions& options) 
     product = std::min<std::uint64_t>(product * size, std::uint64_t{1} << 32);
   }
   if (product != ranks)
-    throw InputError("trace-comm-groups", fmt::format("logical dimensions {} do not make the trace's {} ranks", sizes, ranks),
-                     "the sizes, innermost first, must multiply to the number of ranks");
+    throw InputError(
+        "trace-comm-groups",
+        fmt::format("logical dimensions {} do not make the trace's {} ranks", sizes, ranks),
+        "the sizes, innermost first, must multiply to the number of ranks");
 }
 
 std::uint32_t Communicators::add(Communicator communicator) {
@@ -61,7 +66,8 @@ Purpose Communicators::purpose_of(const std::string& id) const {
 std::uint32_t Communicators::everybody(const std::string& id) {
   const auto [it, fresh] = everybody_.try_emplace(id, 0u);
   if (fresh) {
-    Communicator all{id == "0" ? "all ranks" : fmt::format("group {}", id), purpose_of(id), Ranks(ranks_)};
+    Communicator all{id == "0" ? "all ranks" : fmt::format("group {}", id), purpose_of(id),
+                     Ranks(ranks_)};
     std::iota(all.members.begin(), all.members.end(), 0u);
     it->second = add(std::move(all));
   }
@@ -71,8 +77,10 @@ std::uint32_t Communicators::everybody(const std::string& id) {
 const Communicators::Ranks& Communicators::listed(const ChakraFile& file, const ChakraNode& node,
                                                   const std::string& id) const {
   static const Ranks kEverybody;
-  if (const auto it = options_.groups.groups.find(id); it != options_.groups.groups.end()) return it->second;
-  if (const auto it = file.process_groups.find(id); it != file.process_groups.end()) return it->second;
+  if (const auto it = options_.groups.groups.find(id); it != options_.groups.groups.end())
+    return it->second;
+  if (const auto it = file.process_groups.find(id); it != file.process_groups.end())
+    return it->second;
   if (id == "0") return kEverybody;
   const std::string known = known_ids(file, options_.groups);
   fail(file, node, fmt::format("names group \"{}\", which nobody defines", id),
@@ -80,21 +88,28 @@ const Communicators::Ranks& Communicators::listed(const ChakraFile& file, const 
                      : fmt::format("known groups: {}; add it to the communicator file", known));
 }
 
-std::uint32_t Communicators::named(const ChakraFile& file, const ChakraNode& node, const std::string& id) {
+std::uint32_t Communicators::named(const ChakraFile& file, const ChakraNode& node,
+                                   const std::string& id) {
   const auto [it, fresh] = by_id_.try_emplace({&file, id}, 0u);
   if (!fresh) return it->second;
   const Ranks& members = listed(file, node, id);
   if (!members.empty() && members.back() >= ranks_)
-    fail(file, node, fmt::format("names group \"{}\" with rank {}; the trace has {} ranks", id, members.back(), ranks_),
+    fail(file, node,
+         fmt::format("names group \"{}\" with rank {}; the trace has {} ranks", id, members.back(),
+                     ranks_),
          "ranks count from 0");
-  it->second = members.empty() ? everybody(id) : add({fmt::format("group {}", id), purpose_of(id), members});
+  it->second =
+      members.empty() ? everybody(id) : add({fmt::format("group {}", id), purpose_of(id), members});
   return it->second;
 }
 
-std::uint32_t Communicators::along_dimensions(std::uint32_t rank, const ChakraFile& file, const ChakraNode& node) {
+std::uint32_t Communicators::along_dimensions(std::uint32_t rank, const ChakraFile& file,
+                                              const ChakraNode& node) {
   const auto& sizes = options_.dimensions;
   if (node.involved_dim_count < sizes.size())
-    fail(file, node, fmt::format("lists {} dimensions in involved_dim, {} are given", node.involved_dim_count, sizes.size()),
+    fail(file, node,
+         fmt::format("lists {} dimensions in involved_dim, {} are given", node.involved_dim_count,
+                     sizes.size()),
          "give as many dimension sizes as the trace was made for");
   std::uint32_t mask = 0, lowest = rank, stride = 1;
   for (std::size_t d = 0; d < sizes.size(); stride *= sizes[d], ++d) {
@@ -112,7 +127,8 @@ std::uint32_t Communicators::along_dimensions(std::uint32_t rank, const ChakraFi
     for (std::uint32_t step = 1; step < sizes[d]; ++step)
       for (const std::uint32_t member : before) made.members.push_back(member + step * stride);
     made.name += fmt::format(" {}", d);
-    if (mask == (1u << d) && d < options_.dimension_purposes.size()) made.purpose = options_.dimension_purposes[d];
+    if (mask == (1u << d) && d < options_.dimension_purposes.size())
+      made.purpose = options_.dimension_purposes[d];
   }
   std::sort(made.members.begin(), made.members.end());
   made.name += fmt::format(" from rank {}", lowest);
@@ -120,7 +136,8 @@ std::uint32_t Communicators::along_dimensions(std::uint32_t rank, const ChakraFi
   return it->second;
 }
 
-std::uint32_t Communicators::of(std::uint32_t rank, const ChakraFile& file, const ChakraNode& node) {
+std::uint32_t Communicators::of(std::uint32_t rank, const ChakraFile& file,
+                                const ChakraNode& node) {
   const std::string& written = file.text(node.pg_name);
   const bool unnamed = written.empty() || written == "0";
   if (unnamed && node.involved_dim_count > 0 && !all_dimensions(node)) {
@@ -130,7 +147,9 @@ std::uint32_t Communicators::of(std::uint32_t rank, const ChakraFile& file, cons
   const std::uint32_t index = named(file, node, written.empty() ? "0" : written);
   const Ranks& members = list_[index].members;
   if (!std::binary_search(members.begin(), members.end(), rank))
-    fail(file, node, fmt::format("of rank {} names group \"{}\", to which this rank does not belong", rank, written),
+    fail(file, node,
+         fmt::format("of rank {} names group \"{}\", to which this rank does not belong", rank,
+                     written),
          "check the communicator file, or whether this file is another rank's");
   return index;
 }

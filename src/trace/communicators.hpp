@@ -24,7 +24,8 @@ class Communicators {
   /// Throws InputError when the dimension sizes do not multiply to the number of ranks.
   Communicators(std::uint32_t ranks, const ReplayOptions&);
 
-  /// Index of the communicator of a COMM_COLL node of `rank`. Throws InputError, code trace-comm-groups.
+  /// Index of the communicator of a COMM_COLL node of `rank`. Throws InputError, code
+  /// trace-comm-groups.
   std::uint32_t of(std::uint32_t rank, const ChakraFile&, const ChakraNode&);
   [[nodiscard]] const Communicator& operator[](std::uint32_t index) const { return list_[index]; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(list_.size()); }
@@ -37,7 +38,8 @@ class Communicators {
   std::uint32_t along_dimensions(std::uint32_t rank, const ChakraFile&, const ChakraNode&);
   std::uint32_t everybody(const std::string& id);
   std::uint32_t add(Communicator);
-  [[nodiscard]] const Ranks& listed(const ChakraFile&, const ChakraNode&, const std::string& id) const;
+  [[nodiscard]] const Ranks& listed(const ChakraFile&, const ChakraNode&,
+                                    const std::string& id) const;
   [[nodiscard]] Purpose purpose_of(const std::string& id) const;
 
   std::uint32_t ranks_;
@@ -45,7 +47,8 @@ class Communicators {
   std::vector<Communicator> list_;
   std::map<std::pair<std::string, Ranks>, std::uint32_t> known_;
   std::map<std::pair<const ChakraFile*, std::string>, std::uint32_t> by_id_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> by_dimensions_;  ///< (mask, lowest rank)
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t>
+      by_dimensions_;  ///< (mask, lowest rank)
   std::map<std::string, std::uint32_t> everybody_;
   std::uint64_t ignored_involved_dims_ = 0;
 };

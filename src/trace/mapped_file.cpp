@@ -17,7 +17,8 @@ namespace xpusim::trace {
 namespace {
 
 [[noreturn]] void fail(const std::string& path) {
-  throw InputError("trace-file", fmt::format("{}: {}", path, std::strerror(errno)), "check the path");
+  throw InputError("trace-file", fmt::format("{}: {}", path, std::strerror(errno)),
+                   "check the path");
 }
 
 struct Descriptor {
@@ -36,7 +37,8 @@ MappedFile::MappedFile(const std::string& path) {
   if (::fstat(file.fd, &info) != 0) fail(path);
   if (S_ISREG(info.st_mode) && info.st_size == 0) return;
   const auto size = static_cast<std::size_t>(info.st_size);
-  void* mapping = S_ISREG(info.st_mode) ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0) : MAP_FAILED;
+  void* mapping = S_ISREG(info.st_mode) ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0)
+                                        : MAP_FAILED;
   if (mapping == MAP_FAILED) {
     read_all(file.fd, path);
     return;
@@ -63,7 +65,8 @@ MappedFile::~MappedFile() {
 }
 
 std::uint64_t content_hash(std::string_view bytes) {
-  // Word-wise multiply and rotate with the odd constants of SplitMix64 (Steele et al., OOPSLA 2014).
+  // Word-wise multiply and rotate with the odd constants of SplitMix64 (Steele et al., OOPSLA
+  // 2014).
   std::uint64_t hash = 0x9e3779b97f4a7c15u ^ bytes.size();
   std::size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {

@@ -7,7 +7,8 @@
 
 namespace xpusim::trace {
 
-/// Maps a file read-only; what cannot be mapped (a pipe) is read. Throws InputError, code trace-file.
+/// Maps a file read-only; what cannot be mapped (a pipe) is read. Throws InputError, code
+/// trace-file.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);

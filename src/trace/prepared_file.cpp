@@ -18,12 +18,14 @@ constexpr std::size_t kCycleShown = 8;
 class Findings {
  public:
   void add(std::string message, std::string help) {
-    if (++count_ <= kFindingsShown) list_.error("trace-dependency", std::move(message), {}, std::move(help));
+    if (++count_ <= kFindingsShown)
+      list_.error("trace-dependency", std::move(message), {}, std::move(help));
   }
   void raise(const ChakraFile& file) {
     if (count_ == 0) return;
     if (count_ > kFindingsShown)
-      list_.error("trace-dependency", fmt::format("{}: and {} more", file.name, count_ - kFindingsShown));
+      list_.error("trace-dependency",
+                  fmt::format("{}: and {} more", file.name, count_ - kFindingsShown));
     throw InputError(list_);
   }
 
@@ -53,7 +55,8 @@ void PreparedFile::sort_by_id() {
   order_.resize(nodes.size());
   std::iota(order_.begin(), order_.end(), 0u);
   const auto by_id = [&](std::uint32_t a, std::uint32_t b) { return nodes[a].id < nodes[b].id; };
-  if (!std::is_sorted(order_.begin(), order_.end(), by_id)) std::stable_sort(order_.begin(), order_.end(), by_id);
+  if (!std::is_sorted(order_.begin(), order_.end(), by_id))
+    std::stable_sort(order_.begin(), order_.end(), by_id);
   Findings findings;
   ids_.reserve(nodes.size());
   for (const std::uint32_t index : order_) {
@@ -80,15 +83,19 @@ void PreparedFile::resolve(bool follow_ctrl_deps) {
     for (std::uint32_t d = 0; d < n.data_deps; ++d) {
       const std::uint64_t id = file_->data_dep_ids[n.first_data_dep + d];
       const std::uint32_t at = find(id);
-      if (at != kAbsent) dependencies_.push_back(at);
+      if (at != kAbsent)
+        dependencies_.push_back(at);
       else
-        findings.add(fmt::format("{} needs the data of node {}, which is not in the file", describe(*file_, n), id),
+        findings.add(fmt::format("{} needs the data of node {}, which is not in the file",
+                                 describe(*file_, n), id),
                      "convert the trace again: data dependencies must be complete");
     }
     for (std::uint32_t d = 0; d < n.ctrl_deps; ++d) {
       const std::uint32_t at = find(file_->ctrl_dep_ids[n.first_ctrl_dep + d]);
-      if (at == kAbsent) ++absent_ctrl_deps_;
-      else if (follow_ctrl_deps) dependencies_.push_back(at);
+      if (at == kAbsent)
+        ++absent_ctrl_deps_;
+      else if (follow_ctrl_deps)
+        dependencies_.push_back(at);
     }
     const auto first = dependencies_.begin() + static_cast<std::ptrdiff_t>(begin_.back());
     std::sort(first, dependencies_.end());
@@ -141,10 +148,13 @@ void PreparedFile::fail_cycle(const std::vector<std::uint32_t>& waiting) const {
   std::string text;
   for (std::size_t i = 0; i < path.size() && i < kCycleShown; ++i)
     text += fmt::format("{} waits for ", short_name(*file_, node(path[i])));
-  if (path.size() > kCycleShown) text += fmt::format("{} more nodes and then ", path.size() - kCycleShown);
-  throw InputError("trace-cycle", fmt::format("{}: nodes wait for each other: {}{}", file_->name, text,
-                                              short_name(*file_, node(path.front()))),
-                   "a trace must be free of cycles; convert it again or drop one of these dependencies");
+  if (path.size() > kCycleShown)
+    text += fmt::format("{} more nodes and then ", path.size() - kCycleShown);
+  throw InputError(
+      "trace-cycle",
+      fmt::format("{}: nodes wait for each other: {}{}", file_->name, text,
+                  short_name(*file_, node(path.front()))),
+      "a trace must be free of cycles; convert it again or drop one of these dependencies");
 }
 
 }  // namespace xpusim::trace

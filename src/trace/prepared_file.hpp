@@ -18,17 +18,21 @@ namespace xpusim::trace {
 /// Positions count nodes in ascending id, which is the order ASTRA-sim issues ready nodes in.
 class PreparedFile {
  public:
-  /// Throws InputError: trace-dependency (absent data dependency, id used twice), trace-cycle (names the cycle).
+  /// Throws InputError: trace-dependency (absent data dependency, id used twice), trace-cycle
+  /// (names the cycle).
   PreparedFile(const ChakraFile&, bool follow_ctrl_deps);
 
   [[nodiscard]] const ChakraFile& file() const { return *file_; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(order_.size()); }
-  [[nodiscard]] const ChakraNode& node(std::uint32_t position) const { return file_->nodes[order_[position]]; }
+  [[nodiscard]] const ChakraNode& node(std::uint32_t position) const {
+    return file_->nodes[order_[position]];
+  }
   /// Positions that `position` waits for, ascending, each once.
   [[nodiscard]] std::span<const std::uint32_t> dependencies(std::uint32_t position) const {
     return {dependencies_.data() + begin_[position], begin_[position + 1] - begin_[position]};
   }
-  /// Every node after its dependencies, lowest id first among those that could come next: the order of occurrence.
+  /// Every node after its dependencies, lowest id first among those that could come next: the order
+  /// of occurrence.
   [[nodiscard]] const std::vector<std::uint32_t>& occurrence() const { return occurrence_; }
   [[nodiscard]] std::uint64_t absent_ctrl_deps() const { return absent_ctrl_deps_; }
 

@@ -22,19 +22,26 @@ using trace::Role;
 using trace::role_of;
 
 constexpr double kMicrosecond = 1e-6;
-constexpr double kZeroDuration = 1e-9;  ///< ASTRA-sim, workload/Workload.cc: a recorded 0 becomes 1 ns
+constexpr double kZeroDuration =
+    1e-9;  ///< ASTRA-sim, workload/Workload.cc: a recorded 0 becomes 1 ns
 
 bool is_one_rank_input(const ChakraTrace& trace, CommSizeConvention convention) {
-  if (convention != CommSizeConvention::automatic) return convention == CommSizeConvention::one_rank_input;
+  if (convention != CommSizeConvention::automatic)
+    return convention == CommSizeConvention::one_rank_input;
   // Only the PyTorch converter copies the process id of the recorded run.
-  return std::any_of(trace.ranks.begin(), trace.ranks.end(), [](const auto& f) { return f->metadata.contains("pid"); });
+  return std::any_of(trace.ranks.begin(), trace.ranks.end(),
+                     [](const auto& f) { return f->metadata.contains("pid"); });
 }
 
 class ReplayBuilder {
  public:
   ReplayBuilder(const ChakraTrace& trace, std::uint32_t devices, const ReplayOptions& options)
-      : trace_(trace), options_(options), devices_(devices), files_(trace, options.follow_ctrl_deps),
-        groups_(files_.ranks(), options), one_rank_input_(is_one_rank_input(trace, options.comm_size)) {}
+      : trace_(trace),
+        options_(options),
+        devices_(devices),
+        files_(trace, options.follow_ctrl_deps),
+        groups_(files_.ranks(), options),
+        one_rank_input_(is_one_rank_input(trace, options.comm_size)) {}
 
   Replay build() {
     place_ranks();
@@ -66,15 +73,18 @@ class ReplayBuilder {
 
   void place_ranks() {
     const std::uint32_t ranks = files_.ranks();
-    if (ranks == 0) throw InputError("trace-ranks", "a trace without ranks", "give at least one file");
+    if (ranks == 0)
+      throw InputError("trace-ranks", "a trace without ranks", "give at least one file");
     if (!options_.placement.empty() && options_.placement.size() != ranks)
-      throw InputError("trace-ranks", fmt::format("{} ranks have {} places", ranks, options_.placement.size()),
+      throw InputError("trace-ranks",
+                       fmt::format("{} ranks have {} places", ranks, options_.placement.size()),
                        "give one device for every rank");
     for (std::uint32_t r = 0; r < ranks; ++r) {
       const DeviceId device = options_.placement.empty() ? r : options_.placement[r];
       if (device >= devices_)
-        throw InputError("trace-ranks", fmt::format("{}: rank {} of {} needs device {}; the machine has {}", trace_.prefix,
-                                                    r, ranks, device, devices_),
+        throw InputError("trace-ranks",
+                         fmt::format("{}: rank {} of {} needs device {}; the machine has {}",
+                                     trace_.prefix, r, ranks, device, devices_),
                          "choose a larger system or a smaller trace");
       graph().ranks.push_back({device, 1, 0});
     }
@@ -82,14 +92,16 @@ class ReplayBuilder {
     for (const SimulatedRank& rank : graph().ranks) used.push_back(rank.device);
     std::sort(used.begin(), used.end());
     if (const auto twice = std::adjacent_find(used.begin(), used.end()); twice != used.end())
-      throw InputError("trace-ranks", fmt::format("device {} is the place of two ranks", *twice), "one device carries one rank");
+      throw InputError("trace-ranks", fmt::format("device {} is the place of two ranks", *twice),
+                       "one device carries one rank");
   }
 
   void add_groups() {
     for (std::uint32_t g = 0; g < groups_.size(); ++g) {
       const trace::Communicator& from = groups_[g];
       CommunicatorGroup group{from.name, from.purpose, from.members, {{}}};
-      for (const std::uint32_t member : from.members) group.classes.front().push_back(graph().ranks[member].device);
+      for (const std::uint32_t member : from.members)
+        group.classes.front().push_back(graph().ranks[member].device);
       graph().groups.push_back(std::move(group));
     }
   }
@@ -119,7 +131,8 @@ class ReplayBuilder {
 
   std::uint32_t label_of(const std::string& text) {
     if (text.empty()) return 0;
-    const auto [it, fresh] = label_index_.try_emplace(text, static_cast<std::uint32_t>(graph().labels.size()));
+    const auto [it, fresh] =
+        label_index_.try_emplace(text, static_cast<std::uint32_t>(graph().labels.size()));
     if (fresh) graph().labels.push_back(text);
     return it->second;
   }
@@ -128,22 +141,36 @@ class ReplayBuilder {
     NodePlan plan{role_of(node), Stream::none, 0, label};
     switch (plan.role) {
       case Role::nothing:
-      case Role::receive: return plan;
-      case Role::host: plan.stream = Stream::host; plan.op = recorded_op(node); break;
-      case Role::compute: plan.stream = Stream::compute; plan.op = timed_op(node); break;
+      case Role::receive:
+        return plan;
+      case Role::host:
+        plan.stream = Stream::host;
+        plan.op = recorded_op(node);
+        break;
+      case Role::compute:
+        plan.stream = Stream::compute;
+        plan.op = timed_op(node);
+        break;
       // ASTRA-sim, workload/HardwareResource.cc: what is no COMP node takes the communication slot.
-      case Role::memory: plan.stream = Stream::comm_other; plan.op = timed_op(node); break;
+      case Role::memory:
+        plan.stream = Stream::comm_other;
+        plan.op = timed_op(node);
+        break;
       case Role::collective:
-      case Role::send: plan.stream = Stream::comm_other; break;
+      case Role::send:
+        plan.stream = Stream::comm_other;
+        break;
     }
-    if (!options_.communication_slot && plan.stream == Stream::comm_other) plan.stream = Stream::none;
+    if (!options_.communication_slot && plan.stream == Stream::comm_other)
+      plan.stream = Stream::none;
     return plan;
   }
 
   std::uint32_t timed_op(const ChakraNode& node) {
     const bool has_work = node.num_ops > 0 || node.tensor_size > 0;
-    const bool prefer_record = options_.timing == ReplayTiming::recorded ||
-                               (options_.timing == ReplayTiming::automatic && node.duration_micros > 0);
+    const bool prefer_record =
+        options_.timing == ReplayTiming::recorded ||
+        (options_.timing == ReplayTiming::automatic && node.duration_micros > 0);
     if (!prefer_record && has_work) {
       timing_.on_chip += copies_;
       return chip_op(node);
@@ -158,7 +185,9 @@ class ReplayBuilder {
       ComputeOp op;
       op.kind = OpKind::fixed;
       op.label = "recorded";
-      op.seconds = node.duration_micros > 0 ? static_cast<double>(node.duration_micros) * kMicrosecond : kZeroDuration;
+      op.seconds = node.duration_micros > 0
+                       ? static_cast<double>(node.duration_micros) * kMicrosecond
+                       : kZeroDuration;
       it->second = graph().add_single_op(std::move(op));
     }
     return it->second;
@@ -198,14 +227,19 @@ class ReplayBuilder {
     Task task{TaskKind::join, Purpose::other, Stream::none, place.rank, 0, plan.label};
     switch (plan.role) {
       case Role::nothing:
-      case Role::receive: break;
+      case Role::receive:
+        break;
       case Role::host:
       case Role::compute:
       case Role::memory:
         task = {TaskKind::compute, Purpose::compute, plan.stream, place.rank, plan.op, plan.label};
         break;
-      case Role::collective: make_collective(place, plan, task); break;
-      case Role::send: make_transfer(place, plan, task); break;
+      case Role::collective:
+        make_collective(place, plan, task);
+        break;
+      case Role::send:
+        make_transfer(place, plan, task);
+        break;
     }
     return task;
   }
@@ -223,14 +257,17 @@ class ReplayBuilder {
     const trace::MessageEnds ends = trace::message_ends(files_, place);
     if (ends.from == ends.to) return;  // stays on the device
     const double bytes = static_cast<double>(files_.node(place).comm_size);
-    const auto [pair, new_pair] = pairs_.try_emplace({ends.from, ends.to}, static_cast<std::uint32_t>(pairs_.size()));
+    const auto [pair, new_pair] =
+        pairs_.try_emplace({ends.from, ends.to}, static_cast<std::uint32_t>(pairs_.size()));
     if (new_pair)
       graph().pair_classes.push_back(
-          {options_.message_purpose, {DevicePair{graph().ranks[ends.from].device, graph().ranks[ends.to].device}}});
-    const auto [transfer, new_transfer] =
-        transfers_.try_emplace({pair->second, bytes}, static_cast<std::uint32_t>(transfers_.size()));
+          {options_.message_purpose,
+           {DevicePair{graph().ranks[ends.from].device, graph().ranks[ends.to].device}}});
+    const auto [transfer, new_transfer] = transfers_.try_emplace(
+        {pair->second, bytes}, static_cast<std::uint32_t>(transfers_.size()));
     if (new_transfer) graph().transfers.push_back({pair->second, bytes});
-    task = {TaskKind::transfer, options_.message_purpose, plan.stream, place.rank, transfer->second, plan.label};
+    task = {TaskKind::transfer, options_.message_purpose, plan.stream,
+            place.rank,         transfer->second,         plan.label};
   }
 
   // ---- ranks that wait for each other
@@ -274,13 +311,16 @@ class ReplayBuilder {
       fail_deadlock(static_cast<TaskId>(stuck - done.begin()), done, waiting);
   }
 
-  /// An unfinished task that `t` waits for: a dependency, or a member of its collective that cannot arrive.
-  TaskId blocker(TaskId t, const std::vector<bool>& done, const std::vector<std::uint32_t>& waiting) {
+  /// An unfinished task that `t` waits for: a dependency, or a member of its collective that cannot
+  /// arrive.
+  TaskId blocker(TaskId t, const std::vector<bool>& done,
+                 const std::vector<std::uint32_t>& waiting) {
     const TaskGraph& g = graph();
     for (std::uint32_t d = g.dependency_begin[t]; d < g.dependency_begin[t + 1]; ++d)
       if (!done[g.dependency_ids[d]]) return g.dependency_ids[d];
     for (TaskId other = 0; other < g.tasks.size(); ++other)
-      if (g.tasks[other].kind == TaskKind::collective && g.tasks[other].op == g.tasks[t].op && waiting[other] > 0)
+      if (g.tasks[other].kind == TaskKind::collective && g.tasks[other].op == g.tasks[t].op &&
+          waiting[other] > 0)
         return other;
     throw InternalError("trace replay: a task is stuck without a reason");
   }
@@ -288,10 +328,12 @@ class ReplayBuilder {
   std::string name_of(TaskId t) {
     const std::uint32_t rank = graph().tasks[t].rank;
     const PreparedFile& file = files_.of(rank);
-    return fmt::format("rank {} node {}", rank, trace::short_name(file.file(), file.node(t - files_.first_task(rank))));
+    return fmt::format("rank {} node {}", rank,
+                       trace::short_name(file.file(), file.node(t - files_.first_task(rank))));
   }
 
-  [[noreturn]] void fail_deadlock(TaskId at, const std::vector<bool>& done, const std::vector<std::uint32_t>& waiting) {
+  [[noreturn]] void fail_deadlock(TaskId at, const std::vector<bool>& done,
+                                  const std::vector<std::uint32_t>& waiting) {
     constexpr std::size_t kShown = 8;
     std::vector<TaskId> path;
     std::map<TaskId, std::size_t> seen;
@@ -302,9 +344,12 @@ class ReplayBuilder {
     path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(seen[at]));
     std::rotate(path.begin(), std::min_element(path.begin(), path.end()), path.end());
     std::string text;
-    for (std::size_t i = 0; i < path.size() && i < kShown; ++i) text += name_of(path[i]) + " waits for ";
+    for (std::size_t i = 0; i < path.size() && i < kShown; ++i)
+      text += name_of(path[i]) + " waits for ";
     if (path.size() > kShown) text += fmt::format("{} more nodes and then ", path.size() - kShown);
-    throw InputError("trace-cycle", fmt::format("{}: ranks wait for each other: {}{}", trace_.prefix, text, name_of(path.front())),
+    throw InputError("trace-cycle",
+                     fmt::format("{}: ranks wait for each other: {}{}", trace_.prefix, text,
+                                 name_of(path.front())),
                      "check the order of messages and collectives on these ranks");
   }
 
@@ -317,16 +362,23 @@ class ReplayBuilder {
   void add_notes() {
     std::vector<std::string>& notes = graph().notes;
     notes = options_.groups.notes;
-    notes.push_back(fmt::format("compute and memory nodes: {} with recorded durations, {} from num_ops and tensor_size, "
-                                "{} with neither at 1 ns", timing_.recorded, timing_.on_chip, timing_.without_either));
-    notes.push_back(one_rank_input_ ? "comm_size is read as one rank's input (PyTorch); a gather moves the sum over its ranks"
-                                    : "comm_size is read as the collective's size (microbenchmarks, STG)");
-    ignore("involved_dim without logical dimension sizes: all ranks take part", groups_.ignored_involved_dims());
+    notes.push_back(fmt::format(
+        "compute and memory nodes: {} with recorded durations, {} from num_ops and tensor_size, "
+        "{} with neither at 1 ns",
+        timing_.recorded, timing_.on_chip, timing_.without_either));
+    notes.push_back(one_rank_input_
+                        ? "comm_size is read as one rank's input (PyTorch); a gather moves the sum "
+                          "over its ranks"
+                        : "comm_size is read as the collective's size (microbenchmarks, STG)");
+    ignore("involved_dim without logical dimension sizes: all ranks take part",
+           groups_.ignored_involved_dims());
     ignore("collectives of one rank", matches_.alone);
     ignore("sends that nobody receives: sent all the same", matches_.unmatched_sends);
     ignore("receives that nobody sends: they do not wait", matches_.unmatched_receives);
-    ignore("receive sizes that differ from the send: the sender's counts", matches_.different_sizes);
-    for (const auto& [reason, count] : replay_.statistics.ignored) notes.push_back(fmt::format("{}: {}", reason, count));
+    ignore("receive sizes that differ from the send: the sender's counts",
+           matches_.different_sizes);
+    for (const auto& [reason, count] : replay_.statistics.ignored)
+      notes.push_back(fmt::format("{}: {}", reason, count));
   }
 
   const ChakraTrace& trace_;

@@ -11,9 +11,11 @@ namespace {
 constexpr double kMicrosecond = 1e-6;
 
 std::string communicator_as_written(const ChakraFile& file, const ChakraNode& node) {
-  if (node.pg_name != 0 && file.text(node.pg_name) != "0") return "group " + file.text(node.pg_name);
+  if (node.pg_name != 0 && file.text(node.pg_name) != "0")
+    return "group " + file.text(node.pg_name);
   std::string dimensions;
-  for (std::uint32_t d = 0; d < node.involved_dim_count; ++d) dimensions += ((node.involved_dims >> d) & 1) != 0 ? '1' : '0';
+  for (std::uint32_t d = 0; d < node.involved_dim_count; ++d)
+    dimensions += ((node.involved_dims >> d) & 1) != 0 ? '1' : '0';
   const bool all = dimensions.find('0') == std::string::npos;
   return all ? "all ranks" : "dimensions " + dimensions;
 }
@@ -36,7 +38,8 @@ class FileCounter {
     for (const ChakraNode& node : file_.nodes) ids_.push_back(node.id);
     std::sort(ids_.begin(), ids_.end());
     std::uint64_t absent = 0;
-    for (const std::uint64_t id : file_.ctrl_dep_ids) absent += std::binary_search(ids_.begin(), ids_.end(), id) ? 0 : 1;
+    for (const std::uint64_t id : file_.ctrl_dep_ids)
+      absent += std::binary_search(ids_.begin(), ids_.end(), id) ? 0 : 1;
     ignore("control dependencies on absent nodes", absent);
     total_.data_dependencies += copies_ * file_.data_dep_ids.size();
     total_.ctrl_dependencies += copies_ * file_.ctrl_dep_ids.size();
@@ -54,8 +57,10 @@ class FileCounter {
     total_.nodes[static_cast<std::size_t>(node.type)] += copies_;
     if (node.is_cpu_op) total_.host_nodes += copies_;
     switch (node.type) {
-      case ChakraNodeType::invalid: return ignore("INVALID nodes: finished at once");
-      case ChakraNodeType::metadata: return ignore("METADATA nodes: finished at once");
+      case ChakraNodeType::invalid:
+        return ignore("INVALID nodes: finished at once");
+      case ChakraNodeType::metadata:
+        return ignore("METADATA nodes: finished at once");
       case ChakraNodeType::comp:
       case ChakraNodeType::mem_load:
       case ChakraNodeType::mem_store:
@@ -65,15 +70,16 @@ class FileCounter {
         return;
       case ChakraNodeType::comm_send:
       case ChakraNodeType::comm_recv:
-      case ChakraNodeType::comm_coll: return count_traffic(node);
+      case ChakraNodeType::comm_coll:
+        return count_traffic(node);
     }
   }
 
   void count_traffic(const ChakraNode& node) {
     if (node.is_cpu_op) return ignore("communication nodes of the host: replayed as host work");
     const bool collective = node.type == ChakraNodeType::comm_coll;
-    ChakraStatistics::Traffic& traffic =
-        total_.traffic[{std::string(kind_of(node)), collective ? communicator_as_written(file_, node) : ""}];
+    ChakraStatistics::Traffic& traffic = total_.traffic[{
+        std::string(kind_of(node)), collective ? communicator_as_written(file_, node) : ""}];
     traffic.nodes += copies_;
     traffic.comm_size += static_cast<double>(copies_) * static_cast<double>(node.comm_size);
   }

@@ -1,4 +1,5 @@
-// Protobuf's wire format (protobuf.dev, "Encoding"): the five message types of a Chakra trace need no more.
+// Protobuf's wire format (protobuf.dev, "Encoding"): the five message types of a Chakra trace need
+// no more.
 #pragma once
 
 #include <bit>
@@ -11,7 +12,8 @@
 
 namespace xpusim::trace {
 
-static_assert(std::endian::native == std::endian::little, "fixed32 and fixed64 are read by copying");
+static_assert(std::endian::native == std::endian::little,
+              "fixed32 and fixed64 are read by copying");
 
 enum class WireType : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
@@ -44,7 +46,8 @@ class WireReader {
     for (unsigned shift = 0; shift < 70; shift += 7) {
       if (done()) throw WireError{offset(), "a number is cut off"};
       const auto byte = static_cast<std::uint8_t>(bytes_[position_++]);
-      // The tenth byte carries only bit 63; what a writer puts above it is dropped, as protobuf does.
+      // The tenth byte carries only bit 63; what a writer puts above it is dropped, as protobuf
+      // does.
       value |= shift < 64 ? static_cast<std::uint64_t>(byte & 0x7f) << shift : 0;
       if ((byte & 0x80) == 0) return value;
     }
@@ -56,10 +59,17 @@ class WireReader {
     f.offset = offset();
     const std::uint64_t tag = varint();
     f.number = static_cast<std::uint32_t>(tag >> 3);
-    if (tag > 0xffffffffu || f.number == 0) throw WireError{f.offset, "a field number is out of range"};
+    if (tag > 0xffffffffu || f.number == 0)
+      throw WireError{f.offset, "a field number is out of range"};
     switch (tag & 7) {
-      case 0: f.type = WireType::varint; f.value = varint(); break;
-      case 1: f.type = WireType::fixed64; f.value = fixed(8); break;
+      case 0:
+        f.type = WireType::varint;
+        f.value = varint();
+        break;
+      case 1:
+        f.type = WireType::fixed64;
+        f.value = fixed(8);
+        break;
       case 2: {
         f.type = WireType::bytes;
         const std::uint64_t length = varint();
@@ -67,15 +77,20 @@ class WireReader {
         f.bytes = take(length);
         break;
       }
-      case 5: f.type = WireType::fixed32; f.value = fixed(4); break;
-      default: throw WireError{f.offset, "a field has a wire type that protobuf 3 does not use"};
+      case 5:
+        f.type = WireType::fixed32;
+        f.value = fixed(4);
+        break;
+      default:
+        throw WireError{f.offset, "a field has a wire type that protobuf 3 does not use"};
     }
     return f;
   }
 
  private:
   std::string_view take(std::uint64_t length) {
-    if (length > bytes_.size() - position_) throw WireError{offset(), "a field is longer than its message"};
+    if (length > bytes_.size() - position_)
+      throw WireError{offset(), "a field is longer than its message"};
     const std::string_view taken = bytes_.substr(position_, static_cast<std::size_t>(length));
     position_ += taken.size();
     return taken;

@@ -1,4 +1,5 @@
-// What the Chakra fuzz target does with one input; the unit test replays regressions through the same door.
+// What the Chakra fuzz target does with one input; the unit test replays regressions through the
+// same door.
 #pragma once
 
 #include <memory>
@@ -10,9 +11,11 @@
 
 namespace fuzz {
 
-inline void replay(const std::shared_ptr<const xpusim::ChakraFile>& file, const xpusim::ReplayOptions& options) {
+inline void replay(const std::shared_ptr<const xpusim::ChakraFile>& file,
+                   const xpusim::ReplayOptions& options) {
   try {
-    const xpusim::Replay replay = xpusim::build_replay(xpusim::make_chakra_trace({file, file, file, file}), 4, options);
+    const xpusim::Replay replay =
+        xpusim::build_replay(xpusim::make_chakra_trace({file, file, file, file}), 4, options);
     xpusim::validate(replay.graph);
   } catch (const xpusim::InputError&) {  // a refusal is a good answer
   }

@@ -24,13 +24,21 @@ using xpusim::ChakraNodeType;
 /// The complete file of facts §1.1: rank 1 of a 4-NPU all-reduce of 1 MiB, written out by hand.
 inline std::string example_83_bytes() {
   using namespace std::string_literals;
-  return "\x07\x0a\x05" "0.0.4"
+  return "\x07\x0a\x05"
+         "0.0.4"
          "\x4a\x08\x01"
-         "\x12\x14" "all_reduce_4npus_1MB"
+         "\x12\x14"
+         "all_reduce_4npus_1MB"
          "\x18\x07"
-         "\x52\x0e\x0a\x09" "is_cpu_op" "\xd8\x01\x00"
-         "\x52\x0d\x0a\x09" "comm_type" "\x48\x00"
-         "\x52\x0f\x0a\x09" "comm_size" "\x48\x80\x80\x40"s;
+         "\x52\x0e\x0a\x09"
+         "is_cpu_op"
+         "\xd8\x01\x00"
+         "\x52\x0d\x0a\x09"
+         "comm_type"
+         "\x48\x00"
+         "\x52\x0f\x0a\x09"
+         "comm_size"
+         "\x48\x80\x80\x40"s;
 }
 
 inline ChakraNode comp(std::uint64_t id, std::uint64_t micros) {
@@ -80,7 +88,9 @@ inline ChakraFile file(std::string name) {
   return f;
 }
 
-inline std::shared_ptr<const ChakraFile> share(ChakraFile f) { return std::make_shared<const ChakraFile>(std::move(f)); }
+inline std::shared_ptr<const ChakraFile> share(ChakraFile f) {
+  return std::make_shared<const ChakraFile>(std::move(f));
+}
 
 inline xpusim::ChakraTrace trace(std::vector<std::shared_ptr<const ChakraFile>> ranks) {
   xpusim::ChakraTrace t = xpusim::make_chakra_trace(std::move(ranks));
@@ -111,9 +121,12 @@ class TemporaryFolder {
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+  [[nodiscard]] std::string operator/(std::string_view name) const {
+    return (path_ / name).string();
+  }
   void write(std::string_view name, std::string_view bytes) const {
-    std::ofstream(path_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path_ / name, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
  private:
@@ -122,7 +135,8 @@ class TemporaryFolder {
 
 inline std::string read_bytes(const std::filesystem::path& path) {
   std::string bytes(std::filesystem::file_size(path), '\0');
-  std::ifstream(path, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ifstream(path, std::ios::binary)
+      .read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return bytes;
 }
 
@@ -133,16 +147,17 @@ inline std::string data(std::string_view name) {
 /// The shared collection of traces, which is not part of the project; empty when it is not there.
 inline std::filesystem::path shared_traces() {
   const char* given = std::getenv("XPUSIM_SHARED_TRACES");
-  std::filesystem::path path = given != nullptr ? given : std::filesystem::path(XPUSIM_SOURCE_DIR) / "../shared/traces";
+  std::filesystem::path path =
+      given != nullptr ? given : std::filesystem::path(XPUSIM_SOURCE_DIR) / "../shared/traces";
   return std::filesystem::is_directory(path / "chakra") ? path : std::filesystem::path();
 }
 
 }  // namespace samples
 
 // Catch2 v2 knows no SKIP: say so and leave.
-#define XPUSIM_NEED_SHARED_TRACES(variable)                                                          \
-  const std::filesystem::path variable = samples::shared_traces();                                   \
-  if (variable.empty()) {                                                                            \
-    WARN("SKIPPED: no shared traces; set XPUSIM_SHARED_TRACES to their folder");                     \
-    return;                                                                                          \
+#define XPUSIM_NEED_SHARED_TRACES(variable)                                      \
+  const std::filesystem::path variable = samples::shared_traces();               \
+  if (variable.empty()) {                                                        \
+    WARN("SKIPPED: no shared traces; set XPUSIM_SHARED_TRACES to their folder"); \
+    return;                                                                      \
   }

@@ -113,16 +113,24 @@ TEST_CASE("what the writer writes, the reader reads", "[trace][chakra]") {
 
 TEST_CASE("comm_size is read from every numeric attribute type", "[trace][chakra]") {
   const std::uint64_t big = (std::uint64_t{1} << 33) + 8;  // exact in double, and in float
-  for (const std::uint32_t member : {9u, 13u}) CHECK(only_node(with_attribute("comm_size", varint_field(member, big))).comm_size == big);
-  for (const std::uint32_t member : {7u, 11u}) CHECK(only_node(with_attribute("comm_size", varint_field(member, 4096))).comm_size == 4096);
+  for (const std::uint32_t member : {9u, 13u})
+    CHECK(only_node(with_attribute("comm_size", varint_field(member, big))).comm_size == big);
+  for (const std::uint32_t member : {7u, 11u})
+    CHECK(only_node(with_attribute("comm_size", varint_field(member, 4096))).comm_size == 4096);
   // zigzag: n >= 0 is written as 2n (protobuf encoding)
   CHECK(only_node(with_attribute("comm_size", varint_field(15, 8192))).comm_size == 4096);
   CHECK(only_node(with_attribute("comm_size", varint_field(17, 2 * big))).comm_size == big);
-  CHECK(only_node(with_attribute("comm_size", fixed_field<std::uint32_t>(19, 4096))).comm_size == 4096);
-  CHECK(only_node(with_attribute("comm_size", fixed_field<std::uint64_t>(21, big))).comm_size == big);
-  CHECK(only_node(with_attribute("comm_size", fixed_field<std::int32_t>(23, 4096))).comm_size == 4096);
-  CHECK(only_node(with_attribute("comm_size", fixed_field<std::int64_t>(25, static_cast<std::int64_t>(big)))).comm_size == big);
-  CHECK(only_node(with_attribute("comm_size", fixed_field<double>(3, static_cast<double>(big)))).comm_size == big);
+  CHECK(only_node(with_attribute("comm_size", fixed_field<std::uint32_t>(19, 4096))).comm_size ==
+        4096);
+  CHECK(only_node(with_attribute("comm_size", fixed_field<std::uint64_t>(21, big))).comm_size ==
+        big);
+  CHECK(only_node(with_attribute("comm_size", fixed_field<std::int32_t>(23, 4096))).comm_size ==
+        4096);
+  CHECK(only_node(with_attribute("comm_size",
+                                 fixed_field<std::int64_t>(25, static_cast<std::int64_t>(big))))
+            .comm_size == big);
+  CHECK(only_node(with_attribute("comm_size", fixed_field<double>(3, static_cast<double>(big))))
+            .comm_size == big);
   CHECK(only_node(with_attribute("comm_size", fixed_field<float>(5, 4096.0F))).comm_size == 4096);
 }
 

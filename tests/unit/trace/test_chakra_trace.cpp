@@ -32,7 +32,8 @@ TEST_CASE("files with equal bytes are decoded once and form one class", "[trace]
 
 TEST_CASE("ranks are ordered by number, not by name", "[trace][chakra]") {
   const TemporaryFolder folder;
-  for (std::uint64_t r = 0; r < 12; ++r) folder.write("run." + std::to_string(r) + ".et", one_node(100 + r));
+  for (std::uint64_t r = 0; r < 12; ++r)
+    folder.write("run." + std::to_string(r) + ".et", one_node(100 + r));
   const ChakraTrace trace = read_chakra_trace(folder / "run");
   REQUIRE(trace.ranks.size() == 12);
   for (std::uint64_t r = 0; r < 12; ++r) CHECK(trace.ranks[r]->nodes.front().id == 100 + r);
@@ -48,10 +49,12 @@ TEST_CASE("a directory with one trace stands for it", "[trace][chakra]") {
 
 TEST_CASE("a missing rank is refused and the ranks found are named", "[trace][chakra]") {
   const TemporaryFolder folder;
-  for (const int r : {0, 1, 2, 4, 5, 7}) folder.write("run." + std::to_string(r) + ".et", one_node(1));
+  for (const int r : {0, 1, 2, 4, 5, 7})
+    folder.write("run." + std::to_string(r) + ".et", one_node(1));
   CHECK(refusal([&] { (void)read_chakra_trace(folder / "run"); }) ==
-        "error[trace-ranks]: no file " + (folder / "run") + ".3.et; found ranks 0-2, 4-5, 7\n"
-        "  help: a trace needs one file for every rank from 0 on");
+        "error[trace-ranks]: no file " + (folder / "run") +
+            ".3.et; found ranks 0-2, 4-5, 7\n"
+            "  help: a trace needs one file for every rank from 0 on");
 }
 
 TEST_CASE("a wrong prefix is refused with the nearest one", "[trace][chakra]") {
@@ -59,15 +62,17 @@ TEST_CASE("a wrong prefix is refused with the nearest one", "[trace][chakra]") {
   folder.write("all_reduce.0.et", one_node(1));
   folder.write("all_gather.0.et", one_node(1));
   CHECK(refusal([&] { (void)read_chakra_trace(folder / "all_redce"); }) ==
-        "error[trace-ranks]: no file " + (folder / "all_redce") + ".0.et\n  help: did you mean " + (folder / "all_reduce") + "?");
+        "error[trace-ranks]: no file " + (folder / "all_redce") + ".0.et\n  help: did you mean " +
+            (folder / "all_reduce") + "?");
   CHECK(refusal([&] { (void)read_chakra_trace(folder / "all_reduce.0.et"); }) ==
-        "error[trace-ranks]: no file " + (folder / "all_reduce.0.et") + ".0.et\n  help: name the files without \".0.et\": " +
-            (folder / "all_reduce"));
+        "error[trace-ranks]: no file " + (folder / "all_reduce.0.et") +
+            ".0.et\n  help: name the files without \".0.et\": " + (folder / "all_reduce"));
   CHECK(refusal([&] { (void)read_chakra_trace(folder / "zzzzzzzz"); }) ==
         "error[trace-ranks]: no file " + (folder / "zzzzzzzz") +
             ".0.et\n  help: traces in this directory: all_gather, all_reduce");
   CHECK(refusal([&] { (void)read_chakra_trace(folder / "."); }) ==
-        "error[trace-ranks]: " + (folder / ".") + ": several traces in this directory: all_gather, all_reduce\n  help: name one: " +
+        "error[trace-ranks]: " + (folder / ".") +
+            ": several traces in this directory: all_gather, all_reduce\n  help: name one: " +
             (folder / "./all_gather"));
 }
 
@@ -82,9 +87,11 @@ TEST_CASE("the generated samples decode: equal files, 18 nodes of a GPT step", "
   CHECK(s.different_files == 1);
   CHECK(s.nodes[static_cast<std::size_t>(ChakraNodeType::comp)] == 4 * 8);
   CHECK(s.nodes[static_cast<std::size_t>(ChakraNodeType::comm_coll)] == 4 * 10);
-  // TP: 8 all-reduces of tokens * hidden * 2 bytes; DP: one per layer of 12 hidden^2 / tp weights in 2 bytes
+  // TP: 8 all-reduces of tokens * hidden * 2 bytes; DP: one per layer of 12 hidden^2 / tp weights
+  // in 2 bytes
   CHECK(s.traffic.at({"ALL_REDUCE", "dimensions 10"}).comm_size == 4.0 * 8 * 512 * 1024 * 2);
-  CHECK(s.traffic.at({"ALL_REDUCE", "dimensions 01"}).comm_size == 4.0 * 2 * 12 * 1024 * 1024 / 2 * 2);
+  CHECK(s.traffic.at({"ALL_REDUCE", "dimensions 01"}).comm_size ==
+        4.0 * 2 * 12 * 1024 * 1024 / 2 * 2);
   CHECK(s.traffic.at({"ALL_REDUCE", "dimensions 01"}).nodes == 8);
 }
 
@@ -101,9 +108,10 @@ TEST_CASE("statistics count what is stepped over and why", "[trace][chakra]") {
   file.add(samples::send(4, 1, 1000), "s");
   const auto shared = samples::share(std::move(file));
   const ChakraStatistics s = chakra_statistics(samples::trace({shared, shared}));
-  CHECK(s.ignored == std::map<std::string, std::uint64_t>{{"METADATA nodes: finished at once", 2},
-                                                         {"communication nodes of the host: replayed as host work", 2},
-                                                         {"control dependencies on absent nodes", 2}});
+  CHECK(s.ignored == std::map<std::string, std::uint64_t>{
+                         {"METADATA nodes: finished at once", 2},
+                         {"communication nodes of the host: replayed as host work", 2},
+                         {"control dependencies on absent nodes", 2}});
   CHECK(s.host_nodes == 2);
   CHECK(s.data_dependencies == 2);
   CHECK(s.ctrl_dependencies == 4);

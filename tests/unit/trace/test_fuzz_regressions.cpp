@@ -3,8 +3,10 @@
 #include "fuzz/chakra_input.hpp"
 #include "samples.hpp"
 
-TEST_CASE("inputs that were made to break the reader, or once did, are read or refused", "[trace][fuzz]") {
-  const std::filesystem::path folder = std::filesystem::path(XPUSIM_SOURCE_DIR) / "tests/fuzz/regressions/chakra";
+TEST_CASE("inputs that were made to break the reader, or once did, are read or refused",
+          "[trace][fuzz]") {
+  const std::filesystem::path folder =
+      std::filesystem::path(XPUSIM_SOURCE_DIR) / "tests/fuzz/regressions/chakra";
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     INFO(entry.path().string());

@@ -10,7 +10,8 @@ using samples::share;
 namespace {
 
 std::vector<TaskId> dependencies(const TaskGraph& g, TaskId t) {
-  return {g.dependency_ids.begin() + g.dependency_begin[t], g.dependency_ids.begin() + g.dependency_begin[t + 1]};
+  return {g.dependency_ids.begin() + g.dependency_begin[t],
+          g.dependency_ids.begin() + g.dependency_begin[t + 1]};
 }
 const ComputeOp& op_of(const TaskGraph& g, TaskId t) {
   return g.compute_ops[g.op_sequences[g.tasks[t].op].front().op];
@@ -46,7 +47,8 @@ TEST_CASE("tasks ascend with rank and node id, whatever the order in the file", 
 }
 
 TEST_CASE("recorded nodes take their microseconds, 1 ns for 0", "[trace][replay]") {
-  const TaskGraph g = replay(samples::trace({with({samples::comp(0, 250), samples::comp(1, 0), samples::comp(2, 250)})}));
+  const TaskGraph g = replay(
+      samples::trace({with({samples::comp(0, 250), samples::comp(1, 0), samples::comp(2, 250)})}));
   CHECK(op_of(g, 0).kind == OpKind::fixed);
   CHECK(op_of(g, 0).seconds == Approx(250e-6).epsilon(1e-12));
   CHECK(op_of(g, 1).seconds == Approx(1e-9).epsilon(1e-12));
@@ -57,7 +59,8 @@ TEST_CASE("recorded nodes take their microseconds, 1 ns for 0", "[trace][replay]
 TEST_CASE("timing chooses between the record and the chip", "[trace][replay]") {
   ChakraNode both = samples::work(0, 1'000'000, 2'000);
   both.duration_micros = 7;
-  const ChakraTrace trace = samples::trace({with({both, samples::work(1, 5, 6), samples::comp(2, 9)})});
+  const ChakraTrace trace =
+      samples::trace({with({both, samples::work(1, 5, 6), samples::comp(2, 9)})});
   ReplayOptions options;
   const auto kinds = [&](ReplayTiming timing) {
     options.timing = timing;
@@ -66,9 +69,12 @@ TEST_CASE("timing chooses between the record and the chip", "[trace][replay]") {
     for (TaskId t = 0; t < 3; ++t) list.push_back(op_of(g, t).kind);
     return list;
   };
-  CHECK(kinds(ReplayTiming::automatic) == std::vector<OpKind>{OpKind::fixed, OpKind::memory, OpKind::fixed});
-  CHECK(kinds(ReplayTiming::recorded) == std::vector<OpKind>{OpKind::fixed, OpKind::fixed, OpKind::fixed});
-  CHECK(kinds(ReplayTiming::roofline) == std::vector<OpKind>{OpKind::memory, OpKind::memory, OpKind::fixed});
+  CHECK(kinds(ReplayTiming::automatic) ==
+        std::vector<OpKind>{OpKind::fixed, OpKind::memory, OpKind::fixed});
+  CHECK(kinds(ReplayTiming::recorded) ==
+        std::vector<OpKind>{OpKind::fixed, OpKind::fixed, OpKind::fixed});
+  CHECK(kinds(ReplayTiming::roofline) ==
+        std::vector<OpKind>{OpKind::memory, OpKind::memory, OpKind::fixed});
   options.timing = ReplayTiming::roofline;
   options.compute_format = "fp8";
   const ComputeOp op = op_of(replay(trace, options), 0);
@@ -78,7 +84,8 @@ TEST_CASE("timing chooses between the record and the chip", "[trace][replay]") {
 }
 
 TEST_CASE("host, memory and metadata nodes take the slots of ASTRA-sim", "[trace][replay]") {
-  ChakraNode host = samples::comp(0, 5), load, metadata, wrapper = samples::coll(3, ChakraCollective::none, 0);
+  ChakraNode host = samples::comp(0, 5), load, metadata,
+             wrapper = samples::coll(3, ChakraCollective::none, 0);
   host.is_cpu_op = true;
   wrapper.is_cpu_op = true;
   wrapper.duration_micros = 2;
@@ -106,8 +113,9 @@ TEST_CASE("host, memory and metadata nodes take the slots of ASTRA-sim", "[trace
 
 TEST_CASE("the i-th collective of every rank is one operation", "[trace][replay]") {
   using C = ChakraCollective;
-  const TaskGraph g = replay(samples::trace({with({samples::coll(0, C::all_reduce, 100), samples::coll(1, C::broadcast, 7)}),
-                                             with({samples::coll(5, C::all_reduce, 100), samples::coll(8, C::broadcast, 7)})}));
+  const TaskGraph g = replay(samples::trace(
+      {with({samples::coll(0, C::all_reduce, 100), samples::coll(1, C::broadcast, 7)}),
+       with({samples::coll(5, C::all_reduce, 100), samples::coll(8, C::broadcast, 7)})}));
   REQUIRE(g.collectives.size() == 2);
   CHECK(g.tasks[0].op == g.tasks[2].op);
   CHECK(g.tasks[1].op == g.tasks[3].op);
@@ -127,18 +135,23 @@ TEST_CASE("order of occurrence follows dependencies before ids", "[trace][replay
   ChakraFile first = samples::file("r0.et");
   first.add(samples::coll(1, C::all_gather, 10), "second", {9});
   first.add(samples::coll(9, C::all_reduce, 20), "first");
-  const TaskGraph g = replay(samples::trace({share(std::move(first)), with({samples::coll(0, C::all_reduce, 20),
-                                                                            samples::coll(1, C::all_gather, 10)})}));
+  const TaskGraph g = replay(samples::trace(
+      {share(std::move(first)),
+       with({samples::coll(0, C::all_reduce, 20), samples::coll(1, C::all_gather, 10)})}));
   CHECK(g.tasks[0].op == g.tasks[3].op);
   CHECK(g.tasks[1].op == g.tasks[2].op);
 }
 
 TEST_CASE("all collective types of the schema have a counterpart", "[trace][replay]") {
   const std::vector<std::pair<ChakraCollective, CollectiveType>> pairs{
-      {ChakraCollective::all_reduce, CollectiveType::ALL_REDUCE}, {ChakraCollective::reduce, CollectiveType::REDUCE},
-      {ChakraCollective::all_gather, CollectiveType::ALL_GATHER}, {ChakraCollective::gather, CollectiveType::GATHER},
-      {ChakraCollective::scatter, CollectiveType::SCATTER},       {ChakraCollective::broadcast, CollectiveType::BROADCAST},
-      {ChakraCollective::all_to_all, CollectiveType::ALL_TO_ALL}, {ChakraCollective::reduce_scatter, CollectiveType::REDUCE_SCATTER},
+      {ChakraCollective::all_reduce, CollectiveType::ALL_REDUCE},
+      {ChakraCollective::reduce, CollectiveType::REDUCE},
+      {ChakraCollective::all_gather, CollectiveType::ALL_GATHER},
+      {ChakraCollective::gather, CollectiveType::GATHER},
+      {ChakraCollective::scatter, CollectiveType::SCATTER},
+      {ChakraCollective::broadcast, CollectiveType::BROADCAST},
+      {ChakraCollective::all_to_all, CollectiveType::ALL_TO_ALL},
+      {ChakraCollective::reduce_scatter, CollectiveType::REDUCE_SCATTER},
       {ChakraCollective::reduce_scatter_block, CollectiveType::REDUCE_SCATTER},
       {ChakraCollective::barrier, CollectiveType::BARRIER}};
   for (const auto& [written, meant] : pairs) {
@@ -173,20 +186,28 @@ TEST_CASE("a trace with a process id is read as PyTorch's: one rank's input", "[
   const TaskGraph g = replay(samples::trace({shared, shared}));
   CHECK(g.collectives.front().bytes == 2000);
   CHECK(std::count(g.notes.begin(), g.notes.end(),
-                   "comm_size is read as one rank's input (PyTorch); a gather moves the sum over its ranks") == 1);
+                   "comm_size is read as one rank's input (PyTorch); a gather moves the sum over "
+                   "its ranks") == 1);
 }
 
 TEST_CASE("uneven all-to-alls and gathers take the largest and the sum", "[trace][replay]") {
   using C = ChakraCollective;
   ReplayOptions options;
   options.comm_size = CommSizeConvention::one_rank_input;
-  CHECK(replay(samples::trace({with({samples::coll(0, C::all_to_all, 10)}), with({samples::coll(0, C::all_to_all, 30)})}), options)
-            .collectives.front().bytes == 30);
-  CHECK(replay(samples::trace({with({samples::coll(0, C::all_gather, 10)}), with({samples::coll(0, C::all_gather, 30)})}), options)
-            .collectives.front().bytes == 40);
+  CHECK(replay(samples::trace({with({samples::coll(0, C::all_to_all, 10)}),
+                               with({samples::coll(0, C::all_to_all, 30)})}),
+               options)
+            .collectives.front()
+            .bytes == 30);
+  CHECK(replay(samples::trace({with({samples::coll(0, C::all_gather, 10)}),
+                               with({samples::coll(0, C::all_gather, 30)})}),
+               options)
+            .collectives.front()
+            .bytes == 40);
 }
 
-TEST_CASE("communicators come from the file, then from the trace; empty means all", "[trace][replay]") {
+TEST_CASE("communicators come from the file, then from the trace; empty means all",
+          "[trace][replay]") {
   ChakraFile file = samples::file("r.et");
   ChakraNode node = samples::coll(0, ChakraCollective::all_reduce, 64);
   node.pg_name = file.intern("7");
@@ -214,13 +235,15 @@ TEST_CASE("one id may be different ranks in different files", "[trace][replay]")
     file.add(node, "a");
     return share(std::move(file));
   };
-  const TaskGraph g = replay(samples::trace({pair({0, 1}), pair({0, 1}), pair({2, 3}), pair({2, 3})}));
+  const TaskGraph g =
+      replay(samples::trace({pair({0, 1}), pair({0, 1}), pair({2, 3}), pair({2, 3})}));
   REQUIRE(g.groups.size() == 2);
   CHECK(g.groups[1].members == std::vector<RankId>{2, 3});
   CHECK(g.collectives.size() == 2);
 }
 
-TEST_CASE("involved_dim with dimension sizes selects rows and columns of the ranks", "[trace][replay]") {
+TEST_CASE("involved_dim with dimension sizes selects rows and columns of the ranks",
+          "[trace][replay]") {
   const ChakraTrace trace = read_chakra_trace(samples::data("gpt-tp2-dp2"));
   ReplayOptions options;
   options.dimensions = {2, 2};
@@ -228,7 +251,8 @@ TEST_CASE("involved_dim with dimension sizes selects rows and columns of the ran
   const TaskGraph g = replay(trace, options);
   // rank = inner + 2 * outer: TP groups {0,1} {2,3}, DP groups {0,2} {1,3}
   std::vector<std::vector<RankId>> tp, dp;
-  for (const CommunicatorGroup& group : g.groups) (group.purpose == Purpose::tp ? tp : dp).push_back(group.members);
+  for (const CommunicatorGroup& group : g.groups)
+    (group.purpose == Purpose::tp ? tp : dp).push_back(group.members);
   std::sort(tp.begin(), tp.end());
   std::sort(dp.begin(), dp.end());
   CHECK(tp == std::vector<std::vector<RankId>>{{0, 1}, {2, 3}});
@@ -238,15 +262,18 @@ TEST_CASE("involved_dim with dimension sizes selects rows and columns of the ran
   CHECK(g.labels.size() == 18 + 1);
 }
 
-TEST_CASE("involved_dim without dimension sizes means all ranks and is counted", "[trace][replay]") {
+TEST_CASE("involved_dim without dimension sizes means all ranks and is counted",
+          "[trace][replay]") {
   const Replay r = build_replay(read_chakra_trace(samples::data("gpt-tp2-dp2")), 4);
   REQUIRE(r.graph.groups.size() == 1);
   CHECK(r.graph.groups.front().members.size() == 4);
-  CHECK(r.statistics.ignored.at("involved_dim without logical dimension sizes: all ranks take part") == 40);
+  CHECK(r.statistics.ignored.at(
+            "involved_dim without logical dimension sizes: all ranks take part") == 40);
 }
 
 TEST_CASE("collectives of a rank with itself cost nothing", "[trace][replay]") {
-  const Replay r = build_replay(samples::trace({with({samples::coll(0, ChakraCollective::all_reduce, 64)})}), 1);
+  const Replay r =
+      build_replay(samples::trace({with({samples::coll(0, ChakraCollective::all_reduce, 64)})}), 1);
   CHECK(r.graph.tasks.front().kind == TaskKind::join);
   CHECK(r.statistics.ignored.at("collectives of one rank") == 1);
 }
@@ -256,7 +283,8 @@ TEST_CASE("a receive waits for its own dependencies and for the matching send", 
   receiver.add(samples::comp(0, 1), "before");
   receiver.add(samples::recv(1, 0, 500, 3), "recv", {0});
   receiver.add(samples::comp(2, 1), "after", {1});
-  const TaskGraph g = replay(samples::trace({with({samples::send(0, 1, 500, 3)}), share(std::move(receiver))}));
+  const TaskGraph g =
+      replay(samples::trace({with({samples::send(0, 1, 500, 3)}), share(std::move(receiver))}));
   CHECK(g.tasks[0].kind == TaskKind::transfer);
   CHECK(g.tasks[0].stream == Stream::comm_other);
   CHECK(g.tasks[2].kind == TaskKind::join);
@@ -271,7 +299,8 @@ TEST_CASE("a receive waits for its own dependencies and for the matching send", 
 TEST_CASE("messages with one tag match first in, first out; tags match apart", "[trace][replay]") {
   const TaskGraph g = replay(samples::trace(
       {with({samples::send(0, 1, 10, 5), samples::send(1, 1, 20, 6), samples::send(2, 1, 30, 5)}),
-       with({samples::recv(0, 0, 20, 6), samples::recv(1, 0, 10, 5), samples::recv(2, 0, 30, 5)})}));
+       with(
+           {samples::recv(0, 0, 20, 6), samples::recv(1, 0, 10, 5), samples::recv(2, 0, 30, 5)})}));
   CHECK(dependencies(g, 3) == std::vector<TaskId>{1});
   CHECK(dependencies(g, 4) == std::vector<TaskId>{0});
   CHECK(dependencies(g, 5) == std::vector<TaskId>{2});
@@ -280,7 +309,9 @@ TEST_CASE("messages with one tag match first in, first out; tags match apart", "
 TEST_CASE("unmatched messages go through when allowed, and are counted", "[trace][replay]") {
   ReplayOptions options;
   options.allow_unmatched = true;
-  const Replay r = build_replay(samples::trace({with({samples::send(0, 1, 10)}), with({samples::recv(0, 0, 10, 9)})}), 2, options);
+  const Replay r = build_replay(
+      samples::trace({with({samples::send(0, 1, 10)}), with({samples::recv(0, 0, 10, 9)})}), 2,
+      options);
   CHECK(r.graph.tasks[0].kind == TaskKind::transfer);
   CHECK(dependencies(r.graph, 1).empty());
   CHECK(r.statistics.ignored.at("sends that nobody receives: sent all the same") == 1);
@@ -291,7 +322,8 @@ TEST_CASE("bytes sent are the sum over the trace's send nodes", "[trace][replay]
   std::vector<std::shared_ptr<const ChakraFile>> ranks;
   for (int r = 0; r < 5; ++r) {
     const auto n = static_cast<std::uint64_t>(r);
-    ranks.push_back(with({samples::send(0, (r + 1) % 5, 100 + n), samples::recv(1, (r + 4) % 5, 100 + (n + 4) % 5)}));
+    ranks.push_back(with({samples::send(0, (r + 1) % 5, 100 + n),
+                          samples::recv(1, (r + 4) % 5, 100 + (n + 4) % 5)}));
   }
   const Replay r = build_replay(samples::trace(ranks), 5);
   double sent = 0;
@@ -325,9 +357,12 @@ TEST_CASE("placement moves ranks to other devices and changes nothing else", "[t
 TEST_CASE("a replay's notes say what was assumed", "[trace][replay]") {
   ReplayOptions options;
   options.groups = parse_comm_groups(R"({"0": [0]})", "g.json");
-  const TaskGraph g = replay(samples::trace({with({samples::comp(0, 3), samples::work(1, 1, 1), samples::comp(2, 0)})}), options);
+  const TaskGraph g = replay(
+      samples::trace({with({samples::comp(0, 3), samples::work(1, 1, 1), samples::comp(2, 0)})}),
+      options);
   CHECK(g.notes == std::vector<std::string>{
                        "g.json: group \"0\" is accepted; ASTRA-sim reserves it for all ranks",
-                       "compute and memory nodes: 1 with recorded durations, 1 from num_ops and tensor_size, 1 with neither at 1 ns",
+                       "compute and memory nodes: 1 with recorded durations, 1 from num_ops and "
+                       "tensor_size, 1 with neither at 1 ns",
                        "comm_size is read as the collective's size (microbenchmarks, STG)"});
 }

@@ -8,17 +8,22 @@ using namespace xpusim;
 
 namespace {
 
-std::uint64_t count(const ChakraStatistics& s, ChakraNodeType type) { return s.nodes[static_cast<std::size_t>(type)]; }
+std::uint64_t count(const ChakraStatistics& s, ChakraNodeType type) {
+  return s.nodes[static_cast<std::size_t>(type)];
+}
 
 }  // namespace
 
-TEST_CASE("every microbenchmark holds one collective of 1 MiB per rank and replays as one operation", "[trace][samples]") {
+TEST_CASE(
+    "every microbenchmark holds one collective of 1 MiB per rank and replays as one operation",
+    "[trace][samples]") {
   XPUSIM_NEED_SHARED_TRACES(root);
   const auto base = root / "chakra/examples/workload/microbenchmarks";
-  const std::vector<std::pair<std::string, CollectiveType>> kinds{{"all_reduce", CollectiveType::ALL_REDUCE},
-                                                                  {"all_gather", CollectiveType::ALL_GATHER},
-                                                                  {"all_to_all", CollectiveType::ALL_TO_ALL},
-                                                                  {"reduce_scatter", CollectiveType::REDUCE_SCATTER}};
+  const std::vector<std::pair<std::string, CollectiveType>> kinds{
+      {"all_reduce", CollectiveType::ALL_REDUCE},
+      {"all_gather", CollectiveType::ALL_GATHER},
+      {"all_to_all", CollectiveType::ALL_TO_ALL},
+      {"reduce_scatter", CollectiveType::REDUCE_SCATTER}};
   for (const auto& [name, type] : kinds) {
     for (const std::uint32_t ranks : {4u, 8u}) {
       const std::string size = ranks == 4 ? "4npus_1MB" : "8npus_1MB";
@@ -36,14 +41,19 @@ TEST_CASE("every microbenchmark holds one collective of 1 MiB per rank and repla
   }
 }
 
-TEST_CASE("a custom ring all-reduce holds 14 sends, 14 receives and 7 computes per rank, and replays", "[trace][samples]") {
+TEST_CASE(
+    "a custom ring all-reduce holds 14 sends, 14 receives and 7 computes per rank, and replays",
+    "[trace][samples]") {
   XPUSIM_NEED_SHARED_TRACES(root);
   const ChakraTrace trace = read_chakra_trace(
-      (root / "chakra/examples/system/custom_collectives/custom_ring_allreduce_8npus_1MB/custom_allreduce").string());
+      (root /
+       "chakra/examples/system/custom_collectives/custom_ring_allreduce_8npus_1MB/custom_allreduce")
+          .string());
   REQUIRE(trace.ranks.size() == 8);
   for (const auto& file : trace.ranks) {
     const auto of = [&](ChakraNodeType type) {
-      return std::count_if(file->nodes.begin(), file->nodes.end(), [&](const ChakraNode& n) { return n.type == type; });
+      return std::count_if(file->nodes.begin(), file->nodes.end(),
+                           [&](const ChakraNode& n) { return n.type == type; });
     };
     CHECK(of(ChakraNodeType::comm_send) == 14);
     CHECK(of(ChakraNodeType::comm_recv) == 14);
@@ -72,13 +82,17 @@ TEST_CASE("every .et file of the samples decodes to its last byte", "[trace][sam
   CHECK(files >= 57);
 }
 
-TEST_CASE("a real PyTorch rank loads: forward dependencies, absent control dependencies, host wrappers", "[trace][samples]") {
+TEST_CASE(
+    "a real PyTorch rank loads: forward dependencies, absent control dependencies, host wrappers",
+    "[trace][samples]") {
   XPUSIM_NEED_SHARED_TRACES(root);
-  const auto file = samples::share(read_chakra_file((root / "chakra/mlcommons_tests/chakra.0.et").string()));
+  const auto file =
+      samples::share(read_chakra_file((root / "chakra/mlcommons_tests/chakra.0.et").string()));
   REQUIRE(file->nodes.size() == 3664);
   CHECK(file->metadata.at("schema") == "1.0.1");
-  const auto [lowest, highest] = std::minmax_element(file->nodes.begin(), file->nodes.end(),
-                                                     [](const ChakraNode& a, const ChakraNode& b) { return a.id < b.id; });
+  const auto [lowest, highest] =
+      std::minmax_element(file->nodes.begin(), file->nodes.end(),
+                          [](const ChakraNode& a, const ChakraNode& b) { return a.id < b.id; });
   CHECK(lowest->id == 216);
   CHECK(highest->id == 7022);
   // Tensor lists are 58 % of the file.
@@ -92,7 +106,9 @@ TEST_CASE("a real PyTorch rank loads: forward dependencies, absent control depen
       forward += place.at(file->data_dep_ids[file->nodes[i].first_data_dep + d]) > i ? 1 : 0;
   CHECK(forward == 53);
 
-  const auto gpu_coll = [](const ChakraNode& n) { return n.type == ChakraNodeType::comm_coll && !n.is_cpu_op; };
+  const auto gpu_coll = [](const ChakraNode& n) {
+    return n.type == ChakraNodeType::comm_coll && !n.is_cpu_op;
+  };
   CHECK(std::count_if(file->nodes.begin(), file->nodes.end(), gpu_coll) == 7);
   const ChakraStatistics s = chakra_statistics(samples::trace({file}));
   CHECK(count(s, ChakraNodeType::comm_coll) == 21);
