@@ -352,7 +352,7 @@ std::vector<PartKind> kinds_with(const Catalogue& catalogue, std::string_view na
   for (const ErrorCode& code : config_error_codes()) known.emplace_back(code.code);
   const std::string_view near = nearest_word(name, known);
   throw_error("unknown-name", fmt::format("nothing is called '{}'", name), {},
-              near.empty() ? "'xpusim list' shows what can be described" : fmt::format("did you mean \"{}\"?", near));
+              near.empty() ? "'xpusim list' shows what can be described" : fmt::format("did you mean '{}'?", near));
 }
 
 void write_part(std::ostream& out, Catalogue& catalogue, PartKind kind, const std::string& name, InfoFormat format) {

@@ -454,7 +454,7 @@ std::vector<std::string> candidates(const Scope& scope) {
   throw_error("unknown-figure", fmt::format("{} '{}' has no figure or field '{}'", kind_word(scope.kind), scope.name, name),
               span,
               near.empty() ? "'xpusim list figures' shows the figures; a minus needs spaces around it"
-                           : fmt::format("did you mean \"{}\"?", near));
+                           : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ Listing make_listing(Catalogue& catalogue, std::string_view kind) {
   std::string all;
   for (const std::string& word : listable_kinds()) all += (all.empty() ? "" : ", ") + word;
   throw_error("unknown-kind", fmt::format("'{}' is nothing that can be listed", kind), {},
-              near.empty() ? "one of: " + all : fmt::format("did you mean \"{}\"?", near));
+              near.empty() ? "one of: " + all : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ class Builder {
     }
     const std::string_view near = nearest_word(title, titles);
     throw_error("unknown-column", fmt::format("the table has no column '{}'", title), span,
-                near.empty() ? "write the title of a column" : fmt::format("did you mean \"{}\"?", near));
+                near.empty() ? "write the title of a column" : fmt::format("did you mean '{}'?", near));
   }
 
   Column load_column(std::size_t index) {

@@ -13,7 +13,8 @@ inline std::string link() {
   return R"({"schema": 1, "kind": "link", "name": "wire", "bandwidth": "50 GB/s", "latency": "100 ns",
   "sources": {"": )" + source + "}}";
 }
-inline std::string software() { return R"({"schema": 1, "kind": "software", "name": "lib", "sources": {"": )" + source + "}}"; }
+inline std::string software() { return R"({"schema": 1, "kind": "software", "name": "lib", "kernel_launch": "1 us",
+  "graph_kernel_launch": "1 us", "step_overhead": "0 us", "sources": {"": )" + source + "}}"; }
 
 /// `peaks`, `memory` and `power` as their JSON objects; `more` starts with a comma.
 inline std::string chip(const std::string& peaks = R"({"bf16": "500 TFLOP/s", "fp8": "1 PFLOP/s"})",
@@ -56,6 +57,11 @@ inline void add_whole(xpusim::Catalogue& catalogue, const std::string& chip_text
   catalogue.add_text("chips/toy.json", chip_text);
   catalogue.add_text("systems/pair.json", system_text);
   catalogue.add_text("models/tiny.json", model);
+}
+
+/// The parts and scenarios of this repository.
+inline xpusim::Catalogue shipped() {
+  return xpusim::Catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs", XPUSIM_SOURCE_DIR "/scenarios"}, .overrides = {}});
 }
 
 /// The rendered findings of a call that must throw InputError.

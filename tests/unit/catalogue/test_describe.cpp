@@ -33,7 +33,7 @@ bool holds(const std::string& text, std::string_view part) { return text.find(pa
 TEST_CASE("a list of chips shows their main figures", "[catalogue][list]") {
   CHECK(listed("chips") ==
         "name  bf16         memory  bandwidth  scale-up  tdp    title\n"
-        "------------------------------------------------------------\n"
+        "---------------------------------------------------------------\n"
         "toy   500 TFLOP/s  80 GB   2 TB/s     200 GB/s  500 W  Toy chip\n");
 }
 
@@ -45,22 +45,21 @@ TEST_CASE("a list as JSON holds numbers in base units under their figure's name"
   CHECK(json[0]["system.peak.bf16"].get<double>() == Approx(4e15));
 }
 
-TEST_CASE("every kind that can be listed has entries with their name first", "[catalogue][list]") {
-  Catalogue catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs", XPUSIM_SOURCE_DIR "/scenarios"}});
+TEST_CASE("every kind that can be listed has named entries", "[catalogue][list]") {
+  Catalogue catalogue = parts::shipped();
   for (const std::string& kind : listable_kinds()) {
     INFO(kind);
     std::ostringstream out;
     write_list(out, catalogue, kind, InfoFormat::json);
     const auto json = nlohmann::json::parse(out.str());
     CHECK(!json.empty());
-    CHECK(json[0].begin().value().is_string());
-    CHECK(json[0].contains("name"));
+    CHECK(json[0]["name"].is_string());
   }
 }
 
 TEST_CASE("an unknown kind gets the nearest", "[catalogue][list]") {
   CHECK(parts::refusal([] { (void)listed("chps"); }) ==
-        "error[unknown-kind]: 'chps' is nothing that can be listed\n  help: did you mean \"chips\"?");
+        "error[unknown-kind]: 'chps' is nothing that can be listed\n  help: did you mean 'chips'?");
 }
 
 TEST_CASE("a part is described with sources, figures, claims and who uses it", "[catalogue][describe]") {
@@ -111,7 +110,7 @@ TEST_CASE("collectives, shapes, figures, rules and fields are described by name"
 
 TEST_CASE("an unknown name gets the nearest", "[catalogue][describe]") {
   CHECK(parts::refusal([] { (void)described("claim-mismatched"); }) ==
-        "error[unknown-name]: nothing is called 'claim-mismatched'\n  help: did you mean \"claim-mismatch\"?");
+        "error[unknown-name]: nothing is called 'claim-mismatched'\n  help: did you mean 'claim-mismatch'?");
 }
 
 TEST_CASE("a name of two kinds must say which", "[catalogue][describe]") {
@@ -127,7 +126,7 @@ TEST_CASE("a name of two kinds must say which", "[catalogue][describe]") {
 }
 
 TEST_CASE("every shipped part can be described", "[catalogue][describe]") {
-  Catalogue catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs", XPUSIM_SOURCE_DIR "/scenarios"}});
+  Catalogue catalogue = parts::shipped();
   for (const PartKind kind : all_part_kinds) {
     for (const CatalogueEntry& entry : catalogue.list(kind)) {
       INFO(entry.file);

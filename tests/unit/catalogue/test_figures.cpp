@@ -82,7 +82,7 @@ TEST_CASE("an unknown figure gets the nearest name", "[catalogue][figures]") {
   CHECK(refusal("system.peek.bf16 * 2") ==
         "formula:1:1: error[unknown-figure]: system 'pair' has no figure or field 'system.peek.bf16'\n"
         "  1 | system.peek.bf16 * 2\n"
-        "    | ^^^^^^^^^^^^^^^^ help: did you mean \"system.peak.bf16\"?");
+        "    | ^^^^^^^^^^^^^^^^ help: did you mean 'system.peak.bf16'?");
 }
 
 TEST_CASE("a figure of a part that is not there says which part this is", "[catalogue][figures]") {

@@ -11,11 +11,9 @@ namespace {
 
 using Cells = std::vector<std::vector<std::string>>;
 
-Catalogue shipped() { return Catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs", XPUSIM_SOURCE_DIR "/scenarios"}}); }
-
 /// Cells of a CSV without line breaks in cells, the heading row left out.
 Cells csv_cells(const std::string& table) {
-  Catalogue catalogue = shipped();
+  Catalogue catalogue = parts::shipped();
   std::ostringstream out;
   write_comparison_table(out, build_comparison_table(catalogue, table), ComparisonFormat::csv);
   std::istringstream lines(out.str());
@@ -69,7 +67,7 @@ TEST_CASE("semianalysis-systems equals both published system tables in every cel
 }
 
 TEST_CASE("only the all-in power of the published tables is quoted", "[catalogue][published]") {
-  Catalogue catalogue = shipped();
+  Catalogue catalogue = parts::shipped();
   for (const std::string name : {"semianalysis-chips", "semianalysis-systems"}) {
     for (const ComparisonRow& row : build_comparison_table(catalogue, name).rows) {
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
@@ -81,7 +79,7 @@ TEST_CASE("only the all-in power of the published tables is quoted", "[catalogue
 }
 
 TEST_CASE("every shipped table resolves", "[catalogue][published]") {
-  Catalogue catalogue = shipped();
+  Catalogue catalogue = parts::shipped();
   for (const CatalogueEntry& entry : catalogue.list(PartKind::table)) {
     INFO(entry.name);
     CHECK_NOTHROW(build_comparison_table(catalogue, entry.name));

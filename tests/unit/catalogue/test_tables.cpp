@@ -17,11 +17,11 @@ std::string table(const std::string& rows, const std::string& notes = "") {
   ],
   "rows": [)" + rows + "]" + notes + "}";
 }
-const std::string two_rows = R"(
+const std::string two_rows = R"rows(
     {"title": "Peak", "unit": "TFLOP/s", "format": "{:,.0f}", "ratio_format": "{:.2f}x", "formula": "system.peak.bf16"},
     {"title": "Power", "unit": "kW", "format": "{:.1f}", "formula": "system.power.max",
      "cells": {"Press": {"quote": "7.0", "source": "a newspaper"}}},
-    {"title": "Power per peak", "unit": "W/(TFLOP/s)", "format": "{:.3f}", "formula": "[Power] / [Peak]"})";
+    {"title": "Power per peak", "unit": "W/(TFLOP/s)", "format": "{:.3f}", "formula": "[Power] / [Peak]"})rows";
 
 ComparisonTable build(const std::string& text) {
   Catalogue catalogue;
@@ -126,7 +126,7 @@ TEST_CASE("a cell without a formula is a dash, and so is its ratio", "[catalogue
 
 TEST_CASE("a formula of another dimension than its row is refused at the formula", "[catalogue][table]") {
   CHECK(refusal(R"({"title": "Peak", "unit": "TB", "formula": "system.peak.bf16"})").find(
-            "error[unit-mismatch]: row 'Peak' is printed in \"TB\", and its formula gives FLOP per second\n") !=
+            "error[unit-mismatch]: row 'Peak' is printed in \"TB\", and its formula gives operations per second\n") !=
         std::string::npos);
 }
 
