@@ -262,7 +262,7 @@ TEST_CASE("ring all-reduce without in-switch reduction meets the published bus b
 /// grows nor hides a repair. Why they miss is in docs/parts/model-collectives.md.
 const std::set<std::string>& known_misses() {
   static const std::set<std::string> rows{
-      // Azure's rows stay at 24 to 29 us up to 256 KiB (two digits); M5 has 15.6 to 20 us on the
+      // Azure's rows say 26 to 42 us up to 256 KiB; M5 has 15.6 to 20 us on the
       // same
       // chips, which the plan meets.
       "M17 dgx-h100 8 1024", "M17 dgx-h100 8 16384", "M17 dgx-h100 8 65536",
