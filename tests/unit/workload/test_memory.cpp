@@ -108,7 +108,8 @@ TEST_CASE("memory of the first stage is what Korthikanti et al. print", "[worklo
     const double ends = model_parameters(m).embedding / 8 + (row.pipeline == 1 ? 2.0 * m.hidden : 0);
     CHECK(std::abs((weights - 18 * ends / kGiB) / row.weights_gib - 1) < 0.005);
     const double p = row.pipeline, v = row.virtual_stages;
-    const double in_flight = m.layers * (p == 1 ? 1 : 1 + (p - 1) / (p * v));  // equation in section 4.2.3
+    // Section 4.2.3: L layers in flight on the first stage, L (1 + (p - 1)/(p v)) with v > 1 chunks.
+    const double in_flight = m.layers * (v == 1 ? 1 : 1 + (p - 1) / (p * v));
     const Case base = paper_case(row, false, Recompute::none), slim = paper_case(row, true, Recompute::selective);
     CHECK(std::abs(in_flight * base.layer() / kGiB / row.none_gib - 1) < 0.002);
     CHECK(std::abs(in_flight * slim.layer() / kGiB / row.sequence_selective_gib - 1) < 0.01);
