@@ -1,5 +1,6 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -250,15 +251,16 @@ TEST_CASE("every rule says what it means and gives an example", "[catalogue][che
 
 TEST_CASE("the shipped catalogue and scenarios pass in less than a second", "[catalogue][check][shipped]") {
   Catalogue catalogue = parts::shipped();
-  const auto start = std::chrono::steady_clock::now();
+  // Processor time: other work on the machine does not count.
+  const std::clock_t start = std::clock();
   const CheckResult result = check_catalogue(catalogue);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   INFO(text(result));
   CHECK(result.exit_code == 0);
   CHECK(result.parts > 30);
 #ifdef NDEBUG
-  CHECK(seconds.count() < 1.0);
+  CHECK(seconds < 1.0);
 #else
-  CHECK(seconds.count() < 10.0);
+  CHECK(seconds < 10.0);
 #endif
 }

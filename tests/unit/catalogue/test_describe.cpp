@@ -66,7 +66,7 @@ TEST_CASE("a part is described with sources, figures, claims and who uses it", "
   const std::string text = described("pair");
   CHECK(holds(text, "pair (system)\nTwo nodes\nfile: systems/pair.json\nuses: chip toy, link wire\n"));
   CHECK(holds(text, "[vendor] test sheet"));
-  CHECK(holds(text, "system.peak.bf16         4 PFLOP/s    chips * chip.peak.bf16 = 8 * 500 TFLOP/s"));
+  CHECK(holds(text, "system.peak.bf16            4 PFLOP/s  chips * chip.peak.bf16 = 8 * 500 TFLOP/s"));
   CHECK(holds(text, "system.peak.bf16  4.04 PFLOP/s  derived 4 PFLOP/s  -0.99 %  holds  press release"));
 }
 
