@@ -51,13 +51,16 @@ class Checker {
   /// A broken chip is met again by every system that uses it: it is reported once.
   void add(Diagnostic finding) {
     if (is_dangling(finding.code)) finding.code = "dangling-reference";
-    const std::string key = fmt::format("{}\n{}\n{}\n{}", finding.code, finding.message,
-                                        finding.span.source ? finding.span.source->name : "", finding.span.offset);
+    const std::string key =
+        fmt::format("{}\n{}\n{}\n{}", finding.code, finding.message,
+                    finding.span.source ? finding.span.source->name : "", finding.span.offset);
     if (!seen_.insert(key).second) return;
-    if (finding.severity == Severity::error) result_.exit_code = std::max(result_.exit_code, exit_code_of(finding.code));
+    if (finding.severity == Severity::error)
+      result_.exit_code = std::max(result_.exit_code, exit_code_of(finding.code));
     result_.findings.add(std::move(finding));
   }
-  /// Loading calls a name without a part unknown-chip, unknown-link, ...: one rule here, whatever the kind.
+  /// Loading calls a name without a part unknown-chip, unknown-link, ...: one rule here, whatever
+  /// the kind.
   static bool is_dangling(std::string_view code) {
     constexpr std::string_view prefix = "unknown-";
     return code.starts_with(prefix) && parse_kind(code.substr(prefix.size())).has_value();
@@ -67,7 +70,8 @@ class Checker {
     ++result_.parts;
     if (!gather([&] { catalogue_.validate(entry.kind, entry.name); })) return;
     const Document& document = catalogue_.document(entry.kind, entry.name);
-    for (const PartReference& reference : references(document)) used_.insert({reference.kind, reference.name});
+    for (const PartReference& reference : references(document))
+      used_.insert({reference.kind, reference.name});
     add_all(missing_sources(document));
     count_numbers(document);
     Diagnostics findings;
@@ -87,17 +91,21 @@ class Checker {
 
   void check_kind(const CatalogueEntry& entry, const Document& document, Diagnostics& findings) {
     switch (entry.kind) {
-      case PartKind::software: return;
+      case PartKind::software:
+        return;
       case PartKind::scenario:
         (void)resolved_json(catalogue_, catalogue_.load_scenario(entry.name).second);
         return;
       case PartKind::table:
         (void)build_comparison_table(catalogue_, entry.name);
         return;
-      case PartKind::chip: check_chip(catalogue_.load<ChipSpec>(entry.name), document, findings); break;
+      case PartKind::chip:
+        check_chip(catalogue_.load<ChipSpec>(entry.name), document, findings);
+        break;
       case PartKind::link:
       case PartKind::model:
-      case PartKind::system: break;
+      case PartKind::system:
+        break;
     }
     const Scope scope = load_scope(catalogue_, entry.kind, entry.name);
     if (entry.kind == PartKind::system) check_system(scope, findings);
@@ -108,13 +116,16 @@ class Checker {
 
   /// Besides plain references: parents of variants, values of alternatives, columns of tables.
   void gather_other_uses(const Document& document) {
-    for (std::size_t i = 1; i < document.chain.size(); ++i) parents_.insert(document.chain[i]->name);
-    if (const JsonValue* alternatives = document.root.find("alternatives")) add_texts(*alternatives);
+    for (std::size_t i = 1; i < document.chain.size(); ++i)
+      parents_.insert(document.chain[i]->name);
+    if (const JsonValue* alternatives = document.root.find("alternatives"))
+      add_texts(*alternatives);
     if (document.kind != PartKind::table) return;
     const JsonValue* columns = document.root.find("columns");
     if (columns == nullptr) return;
     for (const JsonValue& column : columns->items) {
-      if (const JsonValue* part = column.find("part")) texts_.insert(part->text.substr(part->text.find(':') + 1));
+      if (const JsonValue* part = column.find("part"))
+        texts_.insert(part->text.substr(part->text.find(':') + 1));
     }
   }
   void add_texts(const JsonValue& value) {
@@ -145,7 +156,8 @@ class Checker {
       }
       const JsonValue* name = catalogue_.document(entry.kind, entry.name).root.find("name");
       Diagnostics note;
-      note.note("unused-part", fmt::format("nothing names the {} '{}'", kind_word(entry.kind), entry.name),
+      note.note("unused-part",
+                fmt::format("nothing names the {} '{}'", kind_word(entry.kind), entry.name),
                 name != nullptr ? name->span : SourceSpan{});
       add_all(note);
     }
@@ -172,7 +184,8 @@ class Checker {
     std::ostringstream text;
     if (stream) text << stream.rdbuf();
     if (!stream || !text) {
-      unreadable(fmt::format("cannot read '{}'", file.string()), "name a JSON file of a part, a scenario or a table");
+      unreadable(fmt::format("cannot read '{}'", file.string()),
+                 "name a JSON file of a part, a scenario or a table");
       return std::nullopt;
     }
     if (!gather([&] { catalogue_.add_text(file.string(), text.str()); })) return std::nullopt;
@@ -187,9 +200,11 @@ class Checker {
     (void)parse_json(std::make_shared<const SourceText>(SourceText{file.string(), text}), findings);
     add_all(findings);
     if (findings.has_errors()) return;
-    unreadable(fmt::format("'{}' is no part: its \"kind\" is missing or unknown, or its \"name\" is not '{}'", file.string(),
-                           file.stem().string()),
-               "start it with \"schema\": 1, \"kind\": \"chip\", \"name\": \"...\"");
+    unreadable(
+        fmt::format(
+            "'{}' is no part: its \"kind\" is missing or unknown, or its \"name\" is not '{}'",
+            file.string(), file.stem().string()),
+        "start it with \"schema\": 1, \"kind\": \"chip\", \"name\": \"...\"");
   }
 
   void unreadable(std::string message, std::string help) {

@@ -13,21 +13,25 @@ namespace {
 
 using catalogue_detail::confidence_word;
 
-constexpr std::array kConfidences{Confidence::vendor, Confidence::paper, Confidence::measured, Confidence::press,
-                                  Confidence::estimate};
+constexpr std::array kConfidences{Confidence::vendor, Confidence::paper, Confidence::measured,
+                                  Confidence::press, Confidence::estimate};
 
 std::string_view severity_word(Severity severity) {
   switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   throw InternalError("unknown severity");
 }
 
 std::size_t count(const CheckResult& result, Severity severity) {
   std::size_t sum = 0;
-  for (const Diagnostic& finding : result.findings.items()) sum += finding.severity == severity ? 1 : 0;
+  for (const Diagnostic& finding : result.findings.items())
+    sum += finding.severity == severity ? 1 : 0;
   return sum;
 }
 
@@ -36,7 +40,9 @@ std::size_t count(const CheckResult& result, Confidence confidence) {
   return found != result.numbers.end() ? found->second : 0;
 }
 
-std::string counted(std::size_t n, std::string_view word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); }
+std::string counted(std::size_t n, std::string_view word) {
+  return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+}
 
 std::string summary(const CheckResult& result) {
   std::size_t numbers = result.unsourced;
@@ -45,10 +51,12 @@ std::string summary(const CheckResult& result) {
     numbers += count(result, confidence);
     by_confidence += fmt::format("{} {}, ", count(result, confidence), confidence_word(confidence));
   }
-  return fmt::format("checked {}: {}, {}, {}; {} ({}{} without source)", counted(result.parts, "file"),
+  return fmt::format("checked {}: {}, {}, {}; {} ({}{} without source)",
+                     counted(result.parts, "file"),
                      counted(count(result, Severity::error), "error"),
-                     counted(count(result, Severity::warning), "warning"), counted(count(result, Severity::note), "note"),
-                     counted(numbers, "number"), by_confidence, result.unsourced);
+                     counted(count(result, Severity::warning), "warning"),
+                     counted(count(result, Severity::note), "note"), counted(numbers, "number"),
+                     by_confidence, result.unsourced);
 }
 
 }  // namespace
@@ -63,7 +71,8 @@ void write_check_text(std::ostream& out, const CheckResult& result, bool color) 
 }
 
 void write_check_json(std::ostream& out, const CheckResult& result) {
-  nlohmann::ordered_json json{{"schema", 1}, {"exit_code", result.exit_code}, {"files", result.parts}};
+  nlohmann::ordered_json json{
+      {"schema", 1}, {"exit_code", result.exit_code}, {"files", result.parts}};
   json["counts"] = {{"errors", count(result, Severity::error)},
                     {"warnings", count(result, Severity::warning)},
                     {"notes", count(result, Severity::note)}};

@@ -43,8 +43,9 @@ struct DescribedPart {
 std::string value_text(const JsonValue& value) {
   if (value.type == JsonType::array) {
     const std::size_t rows = value.items.size();
-    const bool flat = std::none_of(value.items.begin(), value.items.end(),
-                                   [](const JsonValue& item) { return item.type == JsonType::array; });
+    const bool flat =
+        std::none_of(value.items.begin(), value.items.end(),
+                     [](const JsonValue& item) { return item.type == JsonType::array; });
     if (!flat) return fmt::format("{} points", rows);
     std::string text;
     for (const JsonValue& item : value.items) text += (text.empty() ? "" : ", ") + item.text;
@@ -92,7 +93,9 @@ DescribedClaim describe_claim(const Scope& scope, const Claim& claim) {
   return described;
 }
 
-std::string part_label(PartKind kind, std::string_view name) { return fmt::format("{} {}", kind_word(kind), name); }
+std::string part_label(PartKind kind, std::string_view name) {
+  return fmt::format("{} {}", kind_word(kind), name);
+}
 
 void add_once(std::vector<std::string>& list, std::string text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
@@ -104,7 +107,8 @@ std::vector<std::string> users_of(Catalogue& catalogue, PartKind kind, const std
     for (const CatalogueEntry& entry : catalogue.list(other)) {
       try {
         for (const PartReference& reference : references(catalogue.document(other, entry.name))) {
-          if (reference.kind == kind && reference.name == name) add_once(users, part_label(other, entry.name));
+          if (reference.kind == kind && reference.name == name)
+            add_once(users, part_label(other, entry.name));
         }
       } catch (const InputError&) {
         // A broken file elsewhere is for `check` to report.
@@ -127,7 +131,8 @@ DescribedPart gather_part(Catalogue& catalogue, PartKind kind, const std::string
     add_once(part.uses, part_label(reference.kind, reference.name));
   }
   part.used_by = users_of(catalogue, kind, name);
-  if (kind == PartKind::system || kind == PartKind::chip || kind == PartKind::model || kind == PartKind::link) {
+  if (kind == PartKind::system || kind == PartKind::chip || kind == PartKind::model ||
+      kind == PartKind::link) {
     const Scope scope = load_scope(catalogue, kind, name);
     part.figures = describe_figures(scope);
     for (const Claim& claim : part.info.claims) part.claims.push_back(describe_claim(scope, claim));
@@ -144,10 +149,12 @@ std::string source_text(const DescribedField& field) {
   return text;
 }
 
-void write_list_line(std::ostream& out, std::string_view title, const std::vector<std::string>& items) {
+void write_list_line(std::ostream& out, std::string_view title,
+                     const std::vector<std::string>& items) {
   if (items.empty()) return;
   fmt::print(out, "{}: ", title);
-  for (std::size_t i = 0; i < items.size(); ++i) fmt::print(out, "{}{}", i == 0 ? "" : ", ", items[i]);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    fmt::print(out, "{}{}", i == 0 ? "" : ", ", items[i]);
   fmt::print(out, "\n");
 }
 
@@ -181,7 +188,8 @@ void write_part_text(std::ostream& out, const DescribedPart& part) {
   write_list_line(out, "used by", part.used_by);
   fmt::print(out, "\nFields\n");
   TextGrid fields;
-  for (const DescribedField& field : part.fields) fields.add({field.path, field.value, source_text(field)});
+  for (const DescribedField& field : part.fields)
+    fields.add({field.path, field.value, source_text(field)});
   fields.write(out, {.indent = 2, .widest = 40});
   if (!part.figures.empty()) {
     fmt::print(out, "\nDerived figures\n");
@@ -196,7 +204,8 @@ void write_part_text(std::ostream& out, const DescribedPart& part) {
     fmt::print(out, "\nAlternatives\n");
     TextGrid grid;
     for (const Alternative& a : part.info.alternatives) {
-      grid.add({a.name, path_of(a.pointer), a.value, fmt::format("{}; not used: {}", a.source, a.why_not_used)});
+      grid.add({a.name, path_of(a.pointer), a.value,
+                fmt::format("{}; not used: {}", a.source, a.why_not_used)});
     }
     grid.write(out, {.indent = 2});
   }
@@ -205,8 +214,12 @@ void write_part_text(std::ostream& out, const DescribedPart& part) {
 
 nlohmann::ordered_json part_json(const DescribedPart& part) {
   using Json = nlohmann::ordered_json;
-  Json json{{"schema", 1}, {"kind", kind_word(part.kind)}, {"name", part.info.name}, {"title", part.info.title},
-            {"description", part.info.description}, {"file", part.info.file}};
+  Json json{{"schema", 1},
+            {"kind", kind_word(part.kind)},
+            {"name", part.info.name},
+            {"title", part.info.title},
+            {"description", part.info.description},
+            {"file", part.info.file}};
   if (!part.extends.empty()) json["extends"] = part.extends;
   json["uses"] = part.uses;
   json["used_by"] = part.used_by;
@@ -230,13 +243,18 @@ nlohmann::ordered_json part_json(const DescribedPart& part) {
   }
   json["alternatives"] = Json::array();
   for (const Alternative& a : part.info.alternatives) {
-    json["alternatives"].push_back({{"name", a.name}, {"path", path_of(a.pointer)}, {"value", a.value},
-                                    {"source", a.source}, {"why_not_used", a.why_not_used}});
+    json["alternatives"].push_back({{"name", a.name},
+                                    {"path", path_of(a.pointer)},
+                                    {"value", a.value},
+                                    {"source", a.source},
+                                    {"why_not_used", a.why_not_used}});
   }
   json["claims"] = Json::array();
   for (const DescribedClaim& described : part.claims) {
-    Json entry{{"figure", described.claim.figure}, {"claimed", described.claim.value},
-               {"tolerance", described.claim.tolerance}, {"source", described.claim.source}};
+    Json entry{{"figure", described.claim.figure},
+               {"claimed", described.claim.value},
+               {"tolerance", described.claim.tolerance},
+               {"source", described.claim.source}};
     if (described.outcome) {
       entry["derived"] = format_figure(described.outcome->derived.value, 5);
       entry["deviation"] = described.outcome->deviation;
@@ -262,8 +280,10 @@ std::optional<Entry> describe_collective(std::string_view name) {
   for (const AlgorithmInfo& algorithm : collective_algorithms()) {
     if (algorithm.name != name) continue;
     std::string types;
-    for (const CollectiveType type : algorithm.types) types += fmt::format("{}{}", types.empty() ? "" : ", ", to_string(type));
-    return Entry{std::string(name), "collective algorithm",
+    for (const CollectiveType type : algorithm.types)
+      types += fmt::format("{}{}", types.empty() ? "" : ", ", to_string(type));
+    return Entry{std::string(name),
+                 "collective algorithm",
                  {{"description", std::string(algorithm.description)}, {"types", types}}};
   }
   return std::nullopt;
@@ -271,16 +291,19 @@ std::optional<Entry> describe_collective(std::string_view name) {
 std::optional<Entry> describe_shape(std::string_view name) {
   for (const PlaneShapeInfo& shape : plane_shapes()) {
     if (shape.name != name) continue;
-    return Entry{std::string(name), "shape of a plane", {{"description", std::string(shape.description)}}};
+    return Entry{
+        std::string(name), "shape of a plane", {{"description", std::string(shape.description)}}};
   }
   return std::nullopt;
 }
 std::optional<Entry> describe_figure(std::string_view name) {
   for (const FigureInfo& figure : figures()) {
     const std::size_t key = figure.name.find('<');
-    const bool keyed = key != std::string_view::npos && name.starts_with(figure.name.substr(0, key)) && name.size() > key;
+    const bool keyed = key != std::string_view::npos &&
+                       name.starts_with(figure.name.substr(0, key)) && name.size() > key;
     if (figure.name != name && !keyed) continue;
-    return Entry{std::string(figure.name), "derived figure",
+    return Entry{std::string(figure.name),
+                 "derived figure",
                  {{"description", std::string(figure.sentence)},
                   {"unit", figure.unit.empty() ? "a count" : std::string(figure.unit)},
                   {"formula", std::string(figure.formula)}}};
@@ -290,13 +313,19 @@ std::optional<Entry> describe_figure(std::string_view name) {
 std::optional<Entry> describe_rule(std::string_view name) {
   for (const RuleInfo& rule : check_rules()) {
     if (rule.code != name) continue;
-    const std::string exit = rule.exit_code == 0 ? "none: the exit code stays" : std::to_string(rule.exit_code);
-    return Entry{std::string(name), "rule of check",
-                 {{"description", std::string(rule.meaning)}, {"example", std::string(rule.example)}, {"exit code", exit}}};
+    const std::string exit =
+        rule.exit_code == 0 ? "none: the exit code stays" : std::to_string(rule.exit_code);
+    return Entry{std::string(name),
+                 "rule of check",
+                 {{"description", std::string(rule.meaning)},
+                  {"example", std::string(rule.example)},
+                  {"exit code", exit}}};
   }
   for (const ErrorCode& code : config_error_codes()) {
     if (code.code != name) continue;
-    return Entry{std::string(name), "error of loading", {{"description", std::string(code.meaning)}, {"exit code", "2"}}};
+    return Entry{std::string(name),
+                 "error of loading",
+                 {{"description", std::string(code.meaning)}, {"exit code", "2"}}};
   }
   return std::nullopt;
 }
@@ -305,8 +334,10 @@ std::optional<Entry> describe_field_path(std::string_view name) {
   const std::optional<PartKind> kind = parse_kind(name.substr(0, dot));
   if (dot == std::string_view::npos || !kind) return std::nullopt;
   const FieldDescription field = describe_field(*kind, name.substr(dot + 1));
-  Entry entry{std::string(name), fmt::format("field of a {}", kind_word(*kind)),
-              {{"description", field.description}, {"type", field.type}, {"value", field.requirement}}};
+  Entry entry{
+      std::string(name),
+      fmt::format("field of a {}", kind_word(*kind)),
+      {{"description", field.description}, {"type", field.type}, {"value", field.requirement}}};
   if (!field.range.empty()) entry.lines.emplace_back("range", field.range);
   return entry;
 }
@@ -352,10 +383,12 @@ std::vector<PartKind> kinds_with(const Catalogue& catalogue, std::string_view na
   for (const ErrorCode& code : config_error_codes()) known.emplace_back(code.code);
   const std::string_view near = nearest_word(name, known);
   throw_error("unknown-name", fmt::format("nothing is called '{}'", name), {},
-              near.empty() ? "'xpusim list' shows what can be described" : fmt::format("did you mean '{}'?", near));
+              near.empty() ? "'xpusim list' shows what can be described"
+                           : fmt::format("did you mean '{}'?", near));
 }
 
-void write_part(std::ostream& out, Catalogue& catalogue, PartKind kind, const std::string& name, InfoFormat format) {
+void write_part(std::ostream& out, Catalogue& catalogue, PartKind kind, const std::string& name,
+                InfoFormat format) {
   const DescribedPart part = gather_part(catalogue, kind, name);
   if (format == InfoFormat::json) {
     out << part_json(part).dump(2) << "\n";
@@ -367,7 +400,8 @@ void write_part(std::ostream& out, Catalogue& catalogue, PartKind kind, const st
 }  // namespace
 }  // namespace catalogue_detail
 
-void write_description(std::ostream& out, Catalogue& catalogue, std::string_view name, InfoFormat format) {
+void write_description(std::ostream& out, Catalogue& catalogue, std::string_view name,
+                       InfoFormat format) {
   using namespace catalogue_detail;
   if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
     const std::optional<PartKind> kind = parse_kind(name.substr(0, colon));
@@ -378,8 +412,10 @@ void write_description(std::ostream& out, Catalogue& catalogue, std::string_view
   }
   const std::vector<PartKind> kinds = kinds_with(catalogue, name);
   if (kinds.size() > 1) {
-    throw_error("ambiguous-name", fmt::format("'{}' is a {} and a {}", name, kind_word(kinds[0]), kind_word(kinds[1])), {},
-                fmt::format("write {}:{}", kind_word(kinds[0]), name));
+    throw_error(
+        "ambiguous-name",
+        fmt::format("'{}' is a {} and a {}", name, kind_word(kinds[0]), kind_word(kinds[1])), {},
+        fmt::format("write {}:{}", kind_word(kinds[0]), name));
   }
   if (kinds.size() == 1) return write_part(out, catalogue, kinds[0], std::string(name), format);
   const std::optional<Entry> entry = describe_other(name);

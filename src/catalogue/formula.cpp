@@ -11,14 +11,19 @@ namespace {
 
 constexpr int kMaximumDepth = 64;
 
-[[noreturn]] void fail(std::string code, std::string message, SourceSpan span, std::string help = {}) {
+[[noreturn]] void fail(std::string code, std::string message, SourceSpan span,
+                       std::string help = {}) {
   Diagnostics findings;
   findings.error(std::move(code), std::move(message), std::move(span), std::move(help));
   throw InputError(std::move(findings));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '%'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '%';
+}
 
 class Parser {
  public:
@@ -123,7 +128,8 @@ class Parser {
       unexpected("']'");
     }
     at_ = end + 1;
-    return names_->row(text_.substr(start + 1, end - start - 1), formula_.at(start, end + 1 - start));
+    return names_->row(text_.substr(start + 1, end - start - 1),
+                       formula_.at(start, end + 1 - start));
   }
 
   FigureValue quantity() {
@@ -134,8 +140,8 @@ class Parser {
     char* end = nullptr;
     const double number = std::strtod(digits.c_str(), &end);
     if (end != digits.c_str() + digits.size()) {
-      fail("formula-syntax", fmt::format("'{}' is not a number", digits), formula_.at(start, at_ - start),
-           "write 384, 3.5 or 1e3");
+      fail("formula-syntax", fmt::format("'{}' is not a number", digits),
+           formula_.at(start, at_ - start), "write 384, 3.5 or 1e3");
     }
     const std::size_t after = at_;
     if (!is_letter(peek())) {
@@ -154,7 +160,8 @@ class Parser {
     at_ = next;
   }
 
-  /// A unit after a number: words joined by '/' without spaces, "GB/s", so that "25 GB / s" is not "25 GB/s".
+  /// A unit after a number: words joined by '/' without spaces, "GB/s", so that "25 GB / s" is not
+  /// "25 GB/s".
   FigureValue joined_unit(FigureValue value) {
     value = multiply(value, one_unit());
     while (at_ + 1 < text_.size() && text_[at_] == '/' && is_letter(text_[at_ + 1])) {
@@ -170,7 +177,8 @@ class Parser {
     if (const auto unit = unit_word(word)) return *unit;
     const bool bare_bit = word.ends_with('b');
     fail("unknown-unit", fmt::format("'{}' is not a unit", word), formula_.at(start, at_ - start),
-         bare_bit ? "bits or bytes? write Gbit or GB" : "units are those of values: TB, Gbit/s, W, TFLOP/s, USD");
+         bare_bit ? "bits or bytes? write Gbit or GB"
+                  : "units are those of values: TB, Gbit/s, W, TFLOP/s, USD");
   }
 
   FigureValue name() {
@@ -179,7 +187,8 @@ class Parser {
     const std::string_view word = text_.substr(start, at_ - start);
     return names_->figure(word, formula_.at(start, at_ - start));
   }
-  /// Hyphens join words of a name ("system.components.l1-switch.count"); a minus has spaces around it.
+  /// Hyphens join words of a name ("system.components.l1-switch.count"); a minus has spaces around
+  /// it.
   bool in_name(std::size_t i) const {
     const char c = text_[i];
     if (is_letter(c) || is_digit(c) || c == '.') return true;
@@ -195,9 +204,11 @@ class Parser {
 
 }  // namespace
 
-FormulaText::FormulaText(std::string_view text, const SourceSpan& string_token) : text_(text), whole_(string_token) {
+FormulaText::FormulaText(std::string_view text, const SourceSpan& string_token)
+    : text_(text), whole_(string_token) {
   if (!whole_.source) {
-    whole_ = {std::make_shared<const SourceText>(SourceText{"formula", std::string(text)}), 0, text.size()};
+    whole_ = {std::make_shared<const SourceText>(SourceText{"formula", std::string(text)}), 0,
+              text.size()};
     return;
   }
   inset_ = 1;

@@ -1,4 +1,5 @@
-// Formulas of tables: one pass over the text, values with dimensions, errors at their place in the file.
+// Formulas of tables: one pass over the text, values with dimensions, errors at their place in the
+// file.
 #pragma once
 
 #include <functional>
@@ -27,12 +28,14 @@ class FormulaText {
 /// What a formula may refer to; both throw InputError at the given place.
 struct FormulaNames {
   std::function<FigureValue(std::string_view name, const SourceSpan&)> figure;
-  std::function<FigureValue(std::string_view title, const SourceSpan&)> row;  ///< may be empty: no rows here
+  std::function<FigureValue(std::string_view title, const SourceSpan&)>
+      row;  ///< may be empty: no rows here
 };
 
 /// Throws InputError: formula-syntax, unit-mismatch, division-by-zero, and what the names throw.
 [[nodiscard]] FigureValue evaluate(const FormulaText&, const FormulaNames&);
-/// "W/(TFLOP/s)" as a value: what one of it is in base units. "" is 1. Throws InputError unknown-unit.
+/// "W/(TFLOP/s)" as a value: what one of it is in base units. "" is 1. Throws InputError
+/// unknown-unit.
 [[nodiscard]] FigureValue evaluate_unit(std::string_view unit, const SourceSpan& string_token);
 
 }  // namespace xpusim::catalogue_detail

@@ -7,8 +7,9 @@ namespace xpusim::catalogue_detail {
 namespace {
 
 std::size_t shown_width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
 }
 
 }  // namespace
@@ -34,7 +35,9 @@ void TextGrid::write(std::ostream& out, const GridOptions& options) const {
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << "\n";
-    if (options.header && r == 0) out << std::string(static_cast<std::size_t>(options.indent) , ' ') << std::string(total, '-') << "\n";
+    if (options.header && r == 0)
+      out << std::string(static_cast<std::size_t>(options.indent), ' ') << std::string(total, '-')
+          << "\n";
   }
 }
 

@@ -12,7 +12,7 @@ struct GridOptions {
   bool header = false;         ///< the first row is a header, ruled off
   bool numbers_right = false;  ///< every column but the first is right-aligned
   int indent = 0;
-  std::size_t widest = 0;      ///< longer cells do not widen their column; 0 = no limit
+  std::size_t widest = 0;  ///< longer cells do not widen their column; 0 = no limit
 };
 class TextGrid {
  public:

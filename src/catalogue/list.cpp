@@ -23,7 +23,7 @@ struct ListCell {
   std::optional<double> value;  ///< in base units: what JSON carries instead of the text
 };
 struct Listing {
-  std::vector<ListColumn> columns;          ///< the first is the name
+  std::vector<ListColumn> columns;  ///< the first is the name
   std::vector<std::vector<ListCell>> rows;
 };
 
@@ -39,7 +39,8 @@ std::vector<ListCell> texts(std::initializer_list<std::string_view> words) {
 }
 
 /// "-" when the part does not have the figure or does not load.
-ListCell figure_cell(Catalogue& catalogue, PartKind kind, const std::string& name, std::string_view figure) {
+ListCell figure_cell(Catalogue& catalogue, PartKind kind, const std::string& name,
+                     std::string_view figure) {
   try {
     const Scope scope = load_scope(catalogue, kind, name);
     const FigureValue value = resolve_figure(scope, figure, {}).value;
@@ -55,16 +56,24 @@ struct ListedFigure {
 std::vector<ListedFigure> listed_figures(PartKind kind) {
   switch (kind) {
     case PartKind::chip:
-      return {{"bf16", "chip.peak.bf16"}, {"memory", "chip.memory.marketed"}, {"bandwidth", "chip.memory.bandwidth"},
-              {"scale-up", "chip.scale_up.bandwidth"}, {"tdp", "chip.power.tdp"}};
-    case PartKind::link: return {{"bandwidth", "link.bandwidth"}, {"latency", "link.latency"}};
+      return {{"bf16", "chip.peak.bf16"},
+              {"memory", "chip.memory.marketed"},
+              {"bandwidth", "chip.memory.bandwidth"},
+              {"scale-up", "chip.scale_up.bandwidth"},
+              {"tdp", "chip.power.tdp"}};
+    case PartKind::link:
+      return {{"bandwidth", "link.bandwidth"}, {"latency", "link.latency"}};
     case PartKind::system:
-      return {{"chips", "system.chips"}, {"domain", "system.scale_up.domain"}, {"bf16", "system.peak.bf16"},
+      return {{"chips", "system.chips"},
+              {"domain", "system.scale_up.domain"},
+              {"bf16", "system.peak.bf16"},
               {"max power", "system.power.max"}};
     case PartKind::model:
-      return {{"parameters", "model.parameters"}, {"active", "model.active_parameters"},
+      return {{"parameters", "model.parameters"},
+              {"active", "model.active_parameters"},
               {"KV per token", "model.kv_bytes_per_token"}};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -142,7 +151,8 @@ Listing make_listing(Catalogue& catalogue, std::string_view kind) {
   if (kind == "shapes") return list_shapes();
   if (kind == "figures") return list_figures();
   if (kind == "rules") return list_rules();
-  if (const std::optional<PartKind> part = kind_of_plural(kind)) return list_parts(catalogue, *part);
+  if (const std::optional<PartKind> part = kind_of_plural(kind))
+    return list_parts(catalogue, *part);
   const std::string_view near = nearest_word(kind, listable_kinds());
   std::string all;
   for (const std::string& word : listable_kinds()) all += (all.empty() ? "" : ", ") + word;
@@ -154,8 +164,9 @@ Listing make_listing(Catalogue& catalogue, std::string_view kind) {
 }  // namespace catalogue_detail
 
 const std::vector<std::string>& listable_kinds() {
-  static const std::vector<std::string> kinds{"chips",     "links",  "systems",     "models", "software", "scenarios",
-                                              "tables", "collectives", "shapes", "figures",  "rules"};
+  static const std::vector<std::string> kinds{"chips",    "links",     "systems", "models",
+                                              "software", "scenarios", "tables",  "collectives",
+                                              "shapes",   "figures",   "rules"};
   return kinds;
 }
 

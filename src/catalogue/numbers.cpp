@@ -7,8 +7,9 @@ namespace xpusim::catalogue_detail {
 namespace {
 
 /// What every file carries is about the file, not about the part.
-constexpr std::array<std::string_view, 9> kEnvelope{"schema",  "kind",         "name",   "title", "description",
-                                                    "extends", "alternatives", "claims", "sources"};
+constexpr std::array<std::string_view, 9> kEnvelope{"schema",       "kind",        "name",
+                                                    "title",        "description", "extends",
+                                                    "alternatives", "claims",      "sources"};
 
 /// RFC 6901: "~" and "/" in keys.
 std::string escaped(std::string_view key) {
@@ -25,7 +26,9 @@ std::string escaped(std::string_view key) {
   return text;
 }
 
-bool is_scalar(const JsonValue& value) { return value.type != JsonType::array && value.type != JsonType::object; }
+bool is_scalar(const JsonValue& value) {
+  return value.type != JsonType::array && value.type != JsonType::object;
+}
 
 /// A list of numbers or of rows of numbers: a curve, one value as far as sources go.
 bool is_numeric_list(const JsonValue& value) {
@@ -43,13 +46,16 @@ void gather(const JsonValue& value, const std::string& pointer, std::vector<Leaf
     gather(value.items[i], pointer + "/" + std::to_string(i), found);
   }
   for (const JsonMember& member : value.members) {
-    if (pointer.empty() && std::find(kEnvelope.begin(), kEnvelope.end(), member.key) != kEnvelope.end()) continue;
+    if (pointer.empty() &&
+        std::find(kEnvelope.begin(), kEnvelope.end(), member.key) != kEnvelope.end())
+      continue;
     gather(member.value, pointer + "/" + escaped(member.key), found);
   }
 }
 
 bool is_quantity_text(std::string_view text) {
-  if (text.empty() || (text[0] != '-' && text[0] != '.' && (text[0] < '0' || text[0] > '9'))) return false;
+  if (text.empty() || (text[0] != '-' && text[0] != '.' && (text[0] < '0' || text[0] > '9')))
+    return false;
   constexpr std::array<Dimension, 11> dimensions{{{.byte = 1},
                                                   {.time = -1, .byte = 1},
                                                   {.time = 1},
@@ -82,19 +88,27 @@ NumberList::NumberList(const Document& document) {
   if (document.kind == PartKind::scenario || document.kind == PartKind::table) return;
   sources_ = decode_info(document).sources;
   for (const Leaf& leaf : leaves(document)) {
-    if (is_number(*leaf.value)) fields_.push_back({leaf.pointer, closest_source(sources_, leaf.pointer)});
+    if (is_number(*leaf.value))
+      fields_.push_back({leaf.pointer, closest_source(sources_, leaf.pointer)});
   }
 }
 
 PartInfo decode_info(const Document& document) {
   switch (document.kind) {
-    case PartKind::chip: return decode<ChipSpec>(document).info;
-    case PartKind::link: return decode<LinkSpec>(document).info;
-    case PartKind::system: return decode<SystemSpec>(document).info;
-    case PartKind::model: return decode<ModelSpec>(document).info;
-    case PartKind::software: return decode<SoftwareSpec>(document).info;
-    case PartKind::scenario: return decode<ScenarioSpec>(document).info;
-    case PartKind::table: return decode<TableSpec>(document).info;
+    case PartKind::chip:
+      return decode<ChipSpec>(document).info;
+    case PartKind::link:
+      return decode<LinkSpec>(document).info;
+    case PartKind::system:
+      return decode<SystemSpec>(document).info;
+    case PartKind::model:
+      return decode<ModelSpec>(document).info;
+    case PartKind::software:
+      return decode<SoftwareSpec>(document).info;
+    case PartKind::scenario:
+      return decode<ScenarioSpec>(document).info;
+    case PartKind::table:
+      return decode<TableSpec>(document).info;
   }
   throw InternalError("unknown kind of part");
 }

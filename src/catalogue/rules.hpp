@@ -19,7 +19,8 @@ struct ClaimOutcome {
   bool holds = false;
 };
 /// Throws InputError: unknown-figure, not-published, unit-mismatch, formula-syntax.
-[[nodiscard]] ClaimOutcome judge_claim(const Scope&, const Claim&, const SourceSpan& figure, const SourceSpan& value);
+[[nodiscard]] ClaimOutcome judge_claim(const Scope&, const Claim&, const SourceSpan& figure,
+                                       const SourceSpan& value);
 
 void check_claims(const Scope&, Diagnostics&);
 void check_chip(const ChipSpec&, const Document&, Diagnostics&);

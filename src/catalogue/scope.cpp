@@ -15,7 +15,8 @@ class Alternatives {
       : names_(names), applied_(applied) {}
 
   template <class Spec>
-  Document put_into(Catalogue& catalogue, std::string_view part, const SourceSpan& reference, Spec& spec) {
+  Document put_into(Catalogue& catalogue, std::string_view part, const SourceSpan& reference,
+                    Spec& spec) {
     Document document = catalogue.document(KindOf<Spec>::value, part, reference);
     spec = catalogue.load<Spec>(part, reference);
     const std::vector<Alternative> known = spec.info.alternatives;
@@ -37,9 +38,10 @@ class Alternatives {
     Diagnostics findings;
     for (const NamedAlternative& wanted : names_) {
       if (found_.count(wanted.name) != 0) continue;
-      findings.error("unknown-alternative",
-                     fmt::format("neither '{}' nor a part of it has an alternative '{}'", part, wanted.name),
-                     wanted.span, fmt::format("'xpusim describe {}' lists the alternatives it has", part));
+      findings.error(
+          "unknown-alternative",
+          fmt::format("neither '{}' nor a part of it has an alternative '{}'", part, wanted.name),
+          wanted.span, fmt::format("'xpusim describe {}' lists the alternatives it has", part));
     }
     if (findings.has_errors()) throw InputError(std::move(findings));
   }
@@ -55,8 +57,8 @@ SourceSpan span_at(const Document& document, std::string_view pointer) {
   return value != nullptr ? value->span : SourceSpan{};
 }
 
-void load_link(Catalogue& catalogue, Alternatives& alternatives, Scope& scope, const std::string& name,
-               const SourceSpan& reference) {
+void load_link(Catalogue& catalogue, Alternatives& alternatives, Scope& scope,
+               const std::string& name, const SourceSpan& reference) {
   if (name.empty() || scope.links.count(name) != 0) return;
   LinkSpec link;
   Document document = alternatives.put_into<LinkSpec>(catalogue, name, reference, link);
@@ -64,25 +66,28 @@ void load_link(Catalogue& catalogue, Alternatives& alternatives, Scope& scope, c
   scope.link_documents.emplace(name, std::move(document));
 }
 
-void load_chip(Catalogue& catalogue, Alternatives& alternatives, Scope& scope, std::string_view name,
-               const SourceSpan& reference) {
+void load_chip(Catalogue& catalogue, Alternatives& alternatives, Scope& scope,
+               std::string_view name, const SourceSpan& reference) {
   ChipSpec chip;
   Document document = alternatives.put_into<ChipSpec>(catalogue, name, reference, chip);
   for (const auto& [role, port] : chip.ports) {
-    load_link(catalogue, alternatives, scope, port.link, span_at(document, "/ports/" + role + "/link"));
+    load_link(catalogue, alternatives, scope, port.link,
+              span_at(document, "/ports/" + role + "/link"));
   }
   scope.chip = std::move(chip);
   scope.documents.emplace(PartKind::chip, std::move(document));
 }
 
-void load_system(Catalogue& catalogue, Alternatives& alternatives, Scope& scope, std::string_view name,
-                 const SourceSpan& reference) {
+void load_system(Catalogue& catalogue, Alternatives& alternatives, Scope& scope,
+                 std::string_view name, const SourceSpan& reference) {
   SystemSpec system;
   const Document document = alternatives.put_into<SystemSpec>(catalogue, name, reference, system);
   for (std::size_t i = 0; i < system.planes.size(); ++i) {
     const std::string plane = fmt::format("/planes/{}", i);
-    load_link(catalogue, alternatives, scope, system.planes[i].link, span_at(document, plane + "/link"));
-    load_link(catalogue, alternatives, scope, system.planes[i].uplink, span_at(document, plane + "/uplink"));
+    load_link(catalogue, alternatives, scope, system.planes[i].link,
+              span_at(document, plane + "/link"));
+    load_link(catalogue, alternatives, scope, system.planes[i].uplink,
+              span_at(document, plane + "/uplink"));
   }
   load_chip(catalogue, alternatives, scope, system.chip, span_at(document, "/chip"));
   scope.system = std::move(system);
@@ -91,14 +96,18 @@ void load_system(Catalogue& catalogue, Alternatives& alternatives, Scope& scope,
 
 const PartInfo* info_of(const Scope& scope, const FigureResult::Input& input) {
   switch (input.kind) {
-    case PartKind::system: return scope.system ? &scope.system->info : nullptr;
-    case PartKind::chip: return scope.chip ? &scope.chip->info : nullptr;
-    case PartKind::model: return scope.model ? &scope.model->info : nullptr;
+    case PartKind::system:
+      return scope.system ? &scope.system->info : nullptr;
+    case PartKind::chip:
+      return scope.chip ? &scope.chip->info : nullptr;
+    case PartKind::model:
+      return scope.model ? &scope.model->info : nullptr;
     case PartKind::link: {
       const auto found = scope.links.find(input.part);
       return found != scope.links.end() ? &found->second.info : nullptr;
     }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -128,7 +137,9 @@ Scope load_scope(Catalogue& catalogue, PartKind kind, std::string_view name,
     load_link(catalogue, alternatives, scope, std::string(name), reference);
     scope.documents.emplace(PartKind::link, scope.link_documents.at(scope.name));
   } else {
-    throw_error("unknown-kind", fmt::format("figures are of systems, chips, models and links, not of a {}", kind_word(kind)),
+    throw_error("unknown-kind",
+                fmt::format("figures are of systems, chips, models and links, not of a {}",
+                            kind_word(kind)),
                 reference, "write system:NAME, chip:NAME, model:NAME or link:NAME");
   }
   alternatives.refuse_unknown(scope.name);
@@ -152,11 +163,16 @@ const Provenance* closest_source(const std::vector<Provenance>& sources, std::st
 
 std::string_view confidence_word(Confidence confidence) {
   switch (confidence) {
-    case Confidence::vendor: return "vendor";
-    case Confidence::paper: return "paper";
-    case Confidence::measured: return "measured";
-    case Confidence::press: return "press";
-    case Confidence::estimate: return "estimate";
+    case Confidence::vendor:
+      return "vendor";
+    case Confidence::paper:
+      return "paper";
+    case Confidence::measured:
+      return "measured";
+    case Confidence::press:
+      return "press";
+    case Confidence::estimate:
+      return "estimate";
   }
   throw InternalError("unknown confidence");
 }
@@ -165,18 +181,22 @@ std::optional<SourceNote> source_of(const Scope& scope, const FigureResult::Inpu
   for (const AppliedAlternative& applied : scope.applied) {
     const Alternative& alternative = applied.alternative;
     if (applied.part != input.part) continue;
-    if (!covers(alternative.pointer, input.pointer) && !covers(input.pointer, alternative.pointer)) continue;
-    return SourceNote{fmt::format("{} of {} as '{}' gives it, {}: {}", path_of(alternative.pointer), applied.part,
-                                  alternative.name, alternative.value, alternative.source),
-                      std::nullopt};
+    if (!covers(alternative.pointer, input.pointer) && !covers(input.pointer, alternative.pointer))
+      continue;
+    return SourceNote{
+        fmt::format("{} of {} as '{}' gives it, {}: {}", path_of(alternative.pointer), applied.part,
+                    alternative.name, alternative.value, alternative.source),
+        std::nullopt};
   }
   const PartInfo* info = info_of(scope, input);
-  const Provenance* source = info != nullptr ? closest_source(info->sources, input.pointer) : nullptr;
+  const Provenance* source =
+      info != nullptr ? closest_source(info->sources, input.pointer) : nullptr;
   if (source == nullptr) return std::nullopt;
-  if (source->confidence != Confidence::estimate) return SourceNote{source->document, source->confidence};
+  if (source->confidence != Confidence::estimate)
+    return SourceNote{source->document, source->confidence};
   // How an estimate was derived is about one value; a document may stand for many.
-  return SourceNote{fmt::format("{} of {}: {}; {}", path_of(source->pointer), input.part, source->document,
-                                source->derivation),
+  return SourceNote{fmt::format("{} of {}: {}; {}", path_of(source->pointer), input.part,
+                                source->document, source->derivation),
                     source->confidence};
 }
 

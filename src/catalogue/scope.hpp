@@ -1,4 +1,5 @@
-// The parts that one formula or claim speaks of: a part, its chip and its links, with alternatives in place.
+// The parts that one formula or claim speaks of: a part, its chip and its links, with alternatives
+// in place.
 #pragma once
 
 #include <map>
@@ -23,7 +24,7 @@ struct AppliedAlternative {
 struct Scope {
   PartKind kind = PartKind::system;
   std::string name;
-  std::map<PartKind, Document> documents;                 ///< system, chip, model or link, as far as it has them
+  std::map<PartKind, Document> documents;  ///< system, chip, model or link, as far as it has them
   std::map<std::string, Document, std::less<>> link_documents;  ///< links of system and chip
   std::optional<SystemSpec> system;
   std::optional<ChipSpec> chip;
@@ -37,9 +38,11 @@ struct NamedAlternative {
   std::string name;
   SourceSpan span;
 };
-/// Throws InputError: what loading throws; unknown-alternative when no part of the scope has one of the names.
+/// Throws InputError: what loading throws; unknown-alternative when no part of the scope has one of
+/// the names.
 [[nodiscard]] Scope load_scope(Catalogue&, PartKind, std::string_view name,
-                               const std::vector<NamedAlternative>& alternatives = {}, const SourceSpan& reference = {});
+                               const std::vector<NamedAlternative>& alternatives = {},
+                               const SourceSpan& reference = {});
 
 /// What a name meant: its value, how it came about, and the fields it was read from.
 struct FigureResult {
@@ -53,9 +56,11 @@ struct FigureResult {
   std::vector<Input> inputs;
 };
 /// Throws InputError at `span`: unknown-figure, not-published.
-[[nodiscard]] FigureResult resolve_figure(const Scope&, std::string_view name, const SourceSpan& span);
+[[nodiscard]] FigureResult resolve_figure(const Scope&, std::string_view name,
+                                          const SourceSpan& span);
 
-/// Names of all figures that this scope can answer, map keys filled in ("system.peak.bf16"), in registry order.
+/// Names of all figures that this scope can answer, map keys filled in ("system.peak.bf16"), in
+/// registry order.
 [[nodiscard]] std::vector<std::string> figure_names(const Scope&);
 
 /// Where the value at `pointer` of a part comes from: an applied alternative, or its provenance.
@@ -65,7 +70,8 @@ struct SourceNote {
 };
 [[nodiscard]] std::optional<SourceNote> source_of(const Scope&, const FigureResult::Input&);
 /// The provenance whose pointer covers `pointer` most closely.
-[[nodiscard]] const Provenance* closest_source(const std::vector<Provenance>&, std::string_view pointer);
+[[nodiscard]] const Provenance* closest_source(const std::vector<Provenance>&,
+                                               std::string_view pointer);
 [[nodiscard]] std::string_view confidence_word(Confidence);
 
 /// "/memory/bandwidth" <-> "memory.bandwidth" (keys of parts contain neither dots nor slashes).
@@ -75,6 +81,7 @@ struct SourceNote {
 /// Claims and fields carry their provenance in the spec; the part's whole PartInfo.
 [[nodiscard]] const PartInfo& part_info(const Scope&);
 
-[[noreturn]] void throw_error(std::string code, std::string message, SourceSpan span = {}, std::string help = {});
+[[noreturn]] void throw_error(std::string code, std::string message, SourceSpan span = {},
+                              std::string help = {});
 
 }  // namespace xpusim::catalogue_detail

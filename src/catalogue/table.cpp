@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kDefaultRatio = "{:.1f}x";
 constexpr std::string_view kNoValue = "-";
 
-/// The place of a string in the table's file; a token of no length when the value is not written there.
+/// The place of a string in the table's file; a token of no length when the value is not written
+/// there.
 class Places {
  public:
   explicit Places(const Document& document) : document_(document) {}
@@ -65,7 +66,8 @@ class Builder {
       : catalogue_(catalogue), spec_(spec), places_(document) {}
 
   ComparisonTable build() {
-    for (std::size_t i = 0; i < spec_.columns.size(); ++i) gather([&] { columns_.push_back(load_column(i)); });
+    for (std::size_t i = 0; i < spec_.columns.size(); ++i)
+      gather([&] { columns_.push_back(load_column(i)); });
     if (findings_.has_errors()) throw InputError(findings_);
     refuse_stray_cells();
     ComparisonTable table{spec_.info.name, spec_.info.title, {}, {}, {}};
@@ -97,8 +99,9 @@ class Builder {
       titles.push_back(spec_.columns[i].title);
     }
     const std::string_view near = nearest_word(title, titles);
-    throw_error("unknown-column", fmt::format("the table has no column '{}'", title), span,
-                near.empty() ? "write the title of a column" : fmt::format("did you mean '{}'?", near));
+    throw_error(
+        "unknown-column", fmt::format("the table has no column '{}'", title), span,
+        near.empty() ? "write the title of a column" : fmt::format("did you mean '{}'?", near));
   }
 
   Column load_column(std::size_t index) {
@@ -110,8 +113,8 @@ class Builder {
       column.of = column_index(spec.ratio_of, places_.at(pointer + "/ratio_of"));
       column.to = column_index(spec.ratio_to, places_.at(pointer + "/ratio_to"));
       if (spec_.columns[column.of].part.empty() || spec_.columns[column.to].part.empty()) {
-        throw_error("unknown-column", fmt::format("'{}' is a ratio of a ratio", spec.title), places_.at(pointer),
-                    "ratio_of and ratio_to name columns of parts");
+        throw_error("unknown-column", fmt::format("'{}' is a ratio of a ratio", spec.title),
+                    places_.at(pointer), "ratio_of and ratio_to name columns of parts");
       }
       return column;
     }
@@ -124,7 +127,8 @@ class Builder {
     }
     std::vector<NamedAlternative> alternatives;
     for (std::size_t i = 0; i < spec.alternatives.size(); ++i) {
-      alternatives.push_back({spec.alternatives[i], places_.at(fmt::format("{}/alternatives/{}", pointer, i))});
+      alternatives.push_back(
+          {spec.alternatives[i], places_.at(fmt::format("{}/alternatives/{}", pointer, i))});
     }
     column.scope = load_scope(catalogue_, *kind, spec.part.substr(colon + 1), alternatives, span);
     return column;
@@ -143,9 +147,11 @@ class Builder {
     ComparisonRow row{spec.title, spec.unit, {}};
     row.cells.resize(columns_.size());
     gather([&] { unit(index); });
-    for (std::size_t i = 0; i < columns_.size(); ++i) gather([&, i] { row.cells[i] = build_cell(index, i); });
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      gather([&, i] { row.cells[i] = build_cell(index, i); });
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].ratio && quoted(index, i) == nullptr) gather([&, i] { row.cells[i] = ratio(index, i, row); });
+      if (columns_[i].ratio && quoted(index, i) == nullptr)
+        gather([&, i] { row.cells[i] = ratio(index, i, row); });
     }
     return row;
   }
@@ -165,7 +171,8 @@ class Builder {
   }
   SourceSpan formula_span(std::size_t row, std::size_t column) const {
     const TableCell* cell = override_of(row, column);
-    if (cell != nullptr && !cell->formula.empty()) return places_.cell(row, spec_.columns[column].title, "formula");
+    if (cell != nullptr && !cell->formula.empty())
+      return places_.cell(row, spec_.columns[column].title, "formula");
     return places_.at(fmt::format("/rows/{}/formula", row));
   }
 
@@ -183,11 +190,13 @@ class Builder {
     ComparisonCell cell{print(row, value, spec_.rows[row].format, "format"), value, false, {}};
     cite(cell, columns_[column], inputs);
     const TableCell* override = override_of(row, column);
-    if (override != nullptr && !override->note.empty()) cell.footnotes.push_back(footnotes_.add(override->note));
+    if (override != nullptr && !override->note.empty())
+      cell.footnotes.push_back(footnotes_.add(override->note));
     return cell;
   }
 
-  /// A published figure as printed. When the row's own formula gives something else, the footnote says what.
+  /// A published figure as printed. When the row's own formula gives something else, the footnote
+  /// says what.
   ComparisonCell quoted_cell(std::size_t row, std::size_t column, const TableCell& quote) {
     ComparisonCell cell{quote.quote, parse_published(quote.quote), true, {}};
     std::string note = "as published";
@@ -211,26 +220,34 @@ class Builder {
     const auto& to = done.cells[columns_[column].to].value;
     if (!of || !to || *to == 0.0) return {std::string(kNoValue), std::nullopt, false, {}};
     const std::string_view format = spec_.rows[row].ratio_format;
-    return {print(row, *of / *to, format.empty() ? kDefaultRatio : format, "ratio_format"), *of / *to, false, {}};
+    return {print(row, *of / *to, format.empty() ? kDefaultRatio : format, "ratio_format"),
+            *of / *to,
+            false,
+            {}};
   }
 
-  FigureValue derive(std::size_t row, std::size_t column, std::vector<FigureResult::Input>* inputs) {
+  FigureValue derive(std::size_t row, std::size_t column,
+                     std::vector<FigureResult::Input>* inputs) {
     const auto key = std::pair(row, column);
     if (!evaluating_.insert(key).second) {
       throw_error("formula-cycle", fmt::format("row '{}' refers to itself", spec_.rows[row].title),
                   formula_span(row, column), "a row may use the rows that do not use it");
     }
-    // Leave the mark also when the formula fails: the next cell of the row must not look like a cycle.
+    // Leave the mark also when the formula fails: the next cell of the row must not look like a
+    // cycle.
     const std::shared_ptr<void> leave(nullptr, [&](void*) { evaluating_.erase(key); });
     const std::string formula = formula_of(row, column);
     const SourceSpan span = formula_span(row, column);
     const FormulaNames names{
         [&](std::string_view name, const SourceSpan& at) {
           FigureResult figure = resolve_figure(*columns_[column].scope, name, at);
-          if (inputs != nullptr) inputs->insert(inputs->end(), figure.inputs.begin(), figure.inputs.end());
+          if (inputs != nullptr)
+            inputs->insert(inputs->end(), figure.inputs.begin(), figure.inputs.end());
           return figure.value;
         },
-        [&](std::string_view title, const SourceSpan& at) { return row_value(title, column, at, inputs); }};
+        [&](std::string_view title, const SourceSpan& at) {
+          return row_value(title, column, at, inputs);
+        }};
     return evaluate(FormulaText(formula, span), names);
   }
 
@@ -243,43 +260,53 @@ class Builder {
       if (const TableCell* quote = quoted(row, column)) {
         const std::optional<double> number = parse_published(quote->quote);
         if (!number) {
-          throw_error("unit-mismatch", fmt::format("the quoted cell '{}' is not a number", quote->quote), at,
+          throw_error("unit-mismatch",
+                      fmt::format("the quoted cell '{}' is not a number", quote->quote), at,
                       "refer to rows whose cells are numbers");
         }
         return multiply({*number, {}}, unit(row));
       }
       if (formula_of(row, column).empty()) {
-        throw_error("unknown-row", fmt::format("row '{}' has no value for '{}'", title, spec_.columns[column].title),
-                    at, "give it a formula or a quote");
+        throw_error(
+            "unknown-row",
+            fmt::format("row '{}' has no value for '{}'", title, spec_.columns[column].title), at,
+            "give it a formula or a quote");
       }
       return derive(row, column, inputs);
     }
     const std::string_view near = nearest_word(title, titles);
-    throw_error("unknown-row", fmt::format("the table has no row '{}'", title), at,
-                near.empty() ? "write the title of a row" : fmt::format("did you mean [{}]?", near));
+    throw_error(
+        "unknown-row", fmt::format("the table has no row '{}'", title), at,
+        near.empty() ? "write the title of a row" : fmt::format("did you mean [{}]?", near));
   }
 
   double in_unit(std::size_t row, std::size_t column, const FigureValue& value) const {
     const FigureValue one = unit(row);
     if (one.dimension == value.dimension) return value.value / one.value;
-    const std::string printed = spec_.rows[row].unit.empty() ? "plain numbers" : fmt::format("\"{}\"", spec_.rows[row].unit);
+    const std::string printed = spec_.rows[row].unit.empty()
+                                    ? "plain numbers"
+                                    : fmt::format("\"{}\"", spec_.rows[row].unit);
     throw_error("unit-mismatch",
-                fmt::format("row '{}' is printed in {}, and its formula gives {}", spec_.rows[row].title, printed,
-                            dimension_text(value.dimension)),
+                fmt::format("row '{}' is printed in {}, and its formula gives {}",
+                            spec_.rows[row].title, printed, dimension_text(value.dimension)),
                 formula_span(row, column), "change the formula or the row's unit");
   }
 
-  std::string print(std::size_t row, double value, std::string_view format, std::string_view field) const {
+  std::string print(std::size_t row, double value, std::string_view format,
+                    std::string_view field) const {
     if (auto text = format_number(value, format)) return *text;
     throw_error("bad-format", fmt::format("'{}' is not a number format", format),
-                places_.at(fmt::format("/rows/{}/{}", row, field)), "write one like \"{:.1f}\" or \"{:,.0f}\"");
+                places_.at(fmt::format("/rows/{}/{}", row, field)),
+                "write one like \"{:.1f}\" or \"{:,.0f}\"");
   }
 
-  void cite(ComparisonCell& cell, const Column& column, const std::vector<FigureResult::Input>& inputs) {
+  void cite(ComparisonCell& cell, const Column& column,
+            const std::vector<FigureResult::Input>& inputs) {
     for (const FigureResult::Input& input : inputs) {
       const std::optional<SourceNote> source = source_of(*column.scope, input);
       if (!source) continue;
-      const std::string mark = source->confidence ? fmt::format(" ({})", confidence_word(*source->confidence)) : "";
+      const std::string mark =
+          source->confidence ? fmt::format(" ({})", confidence_word(*source->confidence)) : "";
       const int number = footnotes_.add(source->text + mark);
       if (std::find(cell.footnotes.begin(), cell.footnotes.end(), number) == cell.footnotes.end()) {
         cell.footnotes.push_back(number);
@@ -301,7 +328,8 @@ class Builder {
 
 ComparisonTable build_comparison_table(Catalogue& catalogue, std::string_view name) {
   const TableSpec& spec = catalogue.load<TableSpec>(name);
-  return catalogue_detail::Builder(catalogue, spec, catalogue.document(PartKind::table, name)).build();
+  return catalogue_detail::Builder(catalogue, spec, catalogue.document(PartKind::table, name))
+      .build();
 }
 
 }  // namespace xpusim

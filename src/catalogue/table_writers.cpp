@@ -19,15 +19,17 @@ std::string label(const ComparisonRow& row) {
 
 std::string marks(const ComparisonCell& cell) {
   std::string text;
-  for (const int number : cell.footnotes) text += fmt::format("{}{}", text.empty() ? "" : ",", number);
+  for (const int number : cell.footnotes)
+    text += fmt::format("{}{}", text.empty() ? "" : ",", number);
   return text;
 }
 
-std::string escape(std::string_view text, const std::vector<std::pair<char, std::string_view>>& replacements) {
+std::string escape(std::string_view text,
+                   const std::vector<std::pair<char, std::string_view>>& replacements) {
   std::string escaped;
   for (const char c : text) {
-    const auto found =
-        std::find_if(replacements.begin(), replacements.end(), [c](const auto& r) { return r.first == c; });
+    const auto found = std::find_if(replacements.begin(), replacements.end(),
+                                    [c](const auto& r) { return r.first == c; });
     if (found != replacements.end()) {
       escaped += found->second;
     } else {
@@ -40,10 +42,20 @@ std::string html(std::string_view text) {
   return escape(text, {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}});
 }
 std::string latex(std::string_view text) {
-  return escape(text, {{'\\', "\\textbackslash{}"}, {'&', "\\&"}, {'%', "\\%"}, {'$', "\\$"}, {'#', "\\#"},
-                       {'_', "\\_"}, {'{', "\\{"}, {'}', "\\}"}, {'~', "\\textasciitilde{}"}, {'^', "\\textasciicircum{}"}});
+  return escape(text, {{'\\', "\\textbackslash{}"},
+                       {'&', "\\&"},
+                       {'%', "\\%"},
+                       {'$', "\\$"},
+                       {'#', "\\#"},
+                       {'_', "\\_"},
+                       {'{', "\\{"},
+                       {'}', "\\}"},
+                       {'~', "\\textasciitilde{}"},
+                       {'^', "\\textasciicircum{}"}});
 }
-std::string markdown(std::string_view text) { return escape(text, {{'|', "\\|"}, {'*', "\\*"}, {'_', "\\_"}}); }
+std::string markdown(std::string_view text) {
+  return escape(text, {{'|', "\\|"}, {'*', "\\*"}, {'_', "\\_"}});
+}
 std::string csv(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   return "\"" + escape(text, {{'"', "\"\""}}) + "\"";
@@ -56,14 +68,17 @@ void write_text(std::ostream& out, const ComparisonTable& table) {
   grid.add(std::move(header));
   for (const ComparisonRow& row : table.rows) {
     std::vector<std::string> cells{label(row)};
-    for (const ComparisonCell& cell : row.cells) cells.push_back(cell.quoted ? cell.text + "*" : cell.text);
+    for (const ComparisonCell& cell : row.cells)
+      cells.push_back(cell.quoted ? cell.text + "*" : cell.text);
     grid.add(std::move(cells));
   }
   if (!table.title.empty()) fmt::print(out, "{}\n\n", table.title);
   grid.write(out, {.header = true, .numbers_right = true});
-  const bool quotes = std::any_of(table.rows.begin(), table.rows.end(), [](const ComparisonRow& row) {
-    return std::any_of(row.cells.begin(), row.cells.end(), [](const ComparisonCell& cell) { return cell.quoted; });
-  });
+  const bool quotes =
+      std::any_of(table.rows.begin(), table.rows.end(), [](const ComparisonRow& row) {
+        return std::any_of(row.cells.begin(), row.cells.end(),
+                           [](const ComparisonCell& cell) { return cell.quoted; });
+      });
   if (quotes) fmt::print(out, "\n* as published, not derived from the parts\n");
   if (table.footnotes.empty()) return;
   fmt::print(out, "\nSources and notes\n");
@@ -83,7 +98,8 @@ void write_markdown(std::ostream& out, const ComparisonTable& table) {
     fmt::print(out, "| {} |", markdown(label(row)));
     for (const ComparisonCell& cell : row.cells) {
       const std::string notes = marks(cell);
-      fmt::print(out, " {}{} |", markdown(cell.text), notes.empty() ? "" : fmt::format(" <sup>{}</sup>", notes));
+      fmt::print(out, " {}{} |", markdown(cell.text),
+                 notes.empty() ? "" : fmt::format(" <sup>{}</sup>", notes));
     }
     fmt::print(out, "\n");
   }
@@ -105,7 +121,8 @@ void write_csv(std::ostream& out, const ComparisonTable& table) {
 }
 
 void write_json(std::ostream& out, const ComparisonTable& table) {
-  nlohmann::ordered_json json{{"schema", 1}, {"name", table.name}, {"title", table.title}, {"columns", table.columns}};
+  nlohmann::ordered_json json{
+      {"schema", 1}, {"name", table.name}, {"title", table.title}, {"columns", table.columns}};
   json["rows"] = nlohmann::ordered_json::array();
   for (const ComparisonRow& row : table.rows) {
     nlohmann::ordered_json cells = nlohmann::ordered_json::array();
@@ -122,15 +139,16 @@ void write_json(std::ostream& out, const ComparisonTable& table) {
 }
 
 void write_latex(std::ostream& out, const ComparisonTable& table) {
-  fmt::print(out, "\\begin{{table}}\n\\caption{{{}}}\n\\begin{{tabular}}{{l{}}}\n\\hline\n", latex(table.title),
-             std::string(table.columns.size(), 'r'));
+  fmt::print(out, "\\begin{{table}}\n\\caption{{{}}}\n\\begin{{tabular}}{{l{}}}\n\\hline\n",
+             latex(table.title), std::string(table.columns.size(), 'r'));
   for (const std::string& column : table.columns) fmt::print(out, " & {}", latex(column));
   fmt::print(out, " \\\\\n\\hline\n");
   for (const ComparisonRow& row : table.rows) {
     fmt::print(out, "{}", latex(label(row)));
     for (const ComparisonCell& cell : row.cells) {
       const std::string notes = marks(cell);
-      fmt::print(out, " & {}{}", latex(cell.text), notes.empty() ? "" : fmt::format("$^{{{}}}$", notes));
+      fmt::print(out, " & {}{}", latex(cell.text),
+                 notes.empty() ? "" : fmt::format("$^{{{}}}$", notes));
     }
     fmt::print(out, " \\\\\n");
   }
@@ -144,17 +162,22 @@ void write_latex(std::ostream& out, const ComparisonTable& table) {
 }
 
 constexpr std::string_view kStyle =
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1c2430}"
-    "table{border-collapse:collapse}th,td{padding:.35em .8em;border-bottom:1px solid #d8dee6;text-align:right}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 "
+    "1em;color:#1c2430}"
+    "table{border-collapse:collapse}th,td{padding:.35em .8em;border-bottom:1px solid "
+    "#d8dee6;text-align:right}"
     "th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid #1c2430}"
-    "sup{color:#5a6b80;font-size:.7em;margin-left:.2em}ol{font-size:.85em;color:#42505f}.q{font-style:italic}";
+    "sup{color:#5a6b80;font-size:.7em;margin-left:.2em}ol{font-size:.85em;color:#42505f}.q{font-"
+    "style:italic}";
 
 void write_html(std::ostream& out, const ComparisonTable& table) {
-  fmt::print(out,
-             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n"
-             "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<table>\n<thead>\n<tr><th></th>",
-             html(table.title), kStyle);
-  for (const std::string& column : table.columns) fmt::print(out, "<th scope=\"col\">{}</th>", html(column));
+  fmt::print(
+      out,
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n"
+      "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<table>\n<thead>\n<tr><th></th>",
+      html(table.title), kStyle);
+  for (const std::string& column : table.columns)
+    fmt::print(out, "<th scope=\"col\">{}</th>", html(column));
   fmt::print(out, "</tr>\n</thead>\n<tbody>\n");
   for (const ComparisonRow& row : table.rows) {
     fmt::print(out, "<tr><th scope=\"row\">{}</th>", html(label(row)));
@@ -187,15 +210,22 @@ std::optional<ComparisonFormat> parse_comparison_format(std::string_view word) {
   return std::nullopt;
 }
 
-void write_comparison_table(std::ostream& out, const ComparisonTable& table, ComparisonFormat format) {
+void write_comparison_table(std::ostream& out, const ComparisonTable& table,
+                            ComparisonFormat format) {
   using namespace catalogue_detail;
   switch (format) {
-    case ComparisonFormat::table: return write_text(out, table);
-    case ComparisonFormat::markdown: return write_markdown(out, table);
-    case ComparisonFormat::csv: return write_csv(out, table);
-    case ComparisonFormat::json: return write_json(out, table);
-    case ComparisonFormat::latex: return write_latex(out, table);
-    case ComparisonFormat::html: return write_html(out, table);
+    case ComparisonFormat::table:
+      return write_text(out, table);
+    case ComparisonFormat::markdown:
+      return write_markdown(out, table);
+    case ComparisonFormat::csv:
+      return write_csv(out, table);
+    case ComparisonFormat::json:
+      return write_json(out, table);
+    case ComparisonFormat::latex:
+      return write_latex(out, table);
+    case ComparisonFormat::html:
+      return write_html(out, table);
   }
 }
 

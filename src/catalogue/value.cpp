@@ -22,8 +22,8 @@ constexpr std::array<Dimension, 7> kUnitDimensions{{{.byte = 1},
                                                     {.dollar = 1}}};
 
 /// Words that count things: they read well in a table and have no dimension.
-constexpr std::array<std::string_view, 9> kCountingWords{"chips", "nodes",   "racks",  "switches", "modules",
-                                                         "CPUs",  "devices", "tokens", "parameters"};
+constexpr std::array<std::string_view, 9> kCountingWords{
+    "chips", "nodes", "racks", "switches", "modules", "CPUs", "devices", "tokens", "parameters"};
 
 /// Known dimensions from the widest to the narrowest: what a compound is printed with.
 struct NamedDimension {
@@ -43,10 +43,12 @@ constexpr std::array<NamedDimension, 11> kNamed{{{{.time = -1, .byte = 1}, "B/s"
                                                  {{.dollar = 1}, "USD"}}};
 
 Dimension plus(Dimension a, Dimension b) {
-  return {a.time + b.time, a.byte + b.byte, a.flop + b.flop, a.joule + b.joule, a.dollar + b.dollar};
+  return {a.time + b.time, a.byte + b.byte, a.flop + b.flop, a.joule + b.joule,
+          a.dollar + b.dollar};
 }
 Dimension minus(Dimension a, Dimension b) {
-  return {a.time - b.time, a.byte - b.byte, a.flop - b.flop, a.joule - b.joule, a.dollar - b.dollar};
+  return {a.time - b.time, a.byte - b.byte, a.flop - b.flop, a.joule - b.joule,
+          a.dollar - b.dollar};
 }
 
 std::string_view named_unit(Dimension dimension) {
@@ -62,7 +64,8 @@ std::string powers_text(Dimension d) {
   std::string text;
   for (const auto& [power, symbol] : powers) {
     if (power == 0) continue;
-    text += fmt::format("{}{}{}", text.empty() ? "" : " ", symbol, power == 1 ? "" : fmt::format("^{}", power));
+    text += fmt::format("{}{}{}", text.empty() ? "" : " ", symbol,
+                        power == 1 ? "" : fmt::format("^{}", power));
   }
   return text;
 }
@@ -124,7 +127,8 @@ std::optional<std::string> format_number(double value, std::string_view format) 
   const std::size_t open = spec.find("{:");
   if (open == std::string::npos) return std::nullopt;
   const std::size_t close = spec.find('}', open);
-  if (close == std::string::npos || spec.find_first_of("{}", close + 1) != std::string::npos) return std::nullopt;
+  if (close == std::string::npos || spec.find_first_of("{}", close + 1) != std::string::npos)
+    return std::nullopt;
   std::string inner = spec.substr(open, close - open + 1);
   const std::size_t comma = inner.find(',');
   if (comma != std::string::npos) inner.erase(comma, 1);
@@ -150,14 +154,17 @@ std::optional<double> parse_published(std::string_view text) {
     factor = 0.01;
   }
   while (digits.ends_with(' ')) digits.pop_back();
-  if (digits.empty() || digits.find_first_not_of("0123456789.+-eE") != std::string::npos) return std::nullopt;
+  if (digits.empty() || digits.find_first_not_of("0123456789.+-eE") != std::string::npos)
+    return std::nullopt;
   char* end = nullptr;
   const double value = std::strtod(digits.c_str(), &end);
   if (end != digits.c_str() + digits.size() || !std::isfinite(value)) return std::nullopt;
   return value * factor;
 }
 
-std::string percent_text(double share) { return fmt::format("{:+.3g} %", share * 100.0); }
+std::string percent_text(double share) {
+  return fmt::format("{:+.3g} %", share * 100.0);
+}
 
 }  // namespace catalogue_detail
 
@@ -169,7 +176,8 @@ std::string format_figure(const FigureValue& figure, int digits) {
     if (whole) return group_thousands(fmt::format("{:.0f}", figure.value));
     return fmt::format("{:.{}g}", figure.value, digits);
   }
-  if (!named_unit(figure.dimension).empty()) return format_quantity(figure.value, figure.dimension, digits);
+  if (!named_unit(figure.dimension).empty())
+    return format_quantity(figure.value, figure.dimension, digits);
   return fmt::format("{:.{}g} {}", figure.value, digits, unit);
 }
 

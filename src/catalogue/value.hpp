@@ -20,8 +20,8 @@ namespace xpusim::catalogue_detail {
 /// Base units of a dimension: "FLOP/s", "J/B"; "" for a plain number.
 [[nodiscard]] std::string base_unit_text(Dimension);
 
-/// Formats with an fmt spec in braces and literal text around it ("{:.1f}x"); "," in the spec groups thousands.
-/// Empty format: four significant digits. Nothing when the format is not one.
+/// Formats with an fmt spec in braces and literal text around it ("{:.1f}x"); "," in the spec
+/// groups thousands. Empty format: four significant digits. Nothing when the format is not one.
 [[nodiscard]] std::optional<std::string> format_number(double value, std::string_view format);
 /// "384", "0.5", "1,229", "3.6x", "12 %" read back as a number; nothing for other text.
 [[nodiscard]] std::optional<double> parse_published(std::string_view text);

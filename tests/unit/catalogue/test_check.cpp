@@ -35,10 +35,12 @@ std::string golden(const std::string& name) {
   REQUIRE(file);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-std::string claim(const std::string& figure, const std::string& value, const std::string& tolerance) {
+std::string claim(const std::string& figure, const std::string& value,
+                  const std::string& tolerance) {
   return R"(,
   "claims": [
-    {"figure": ")" + figure + R"(", "value": ")" + value + R"(", "tolerance": )" + tolerance +
+    {"figure": ")" +
+         figure + R"(", "value": ")" + value + R"(", "tolerance": )" + tolerance +
          R"(, "source": "press release"}
   ])";
 }
@@ -56,34 +58,41 @@ TEST_CASE("a consistent catalogue is clean", "[catalogue][check]") {
   CHECK(result.numbers.at(Confidence::measured) == 2);  // idle and tdp
 }
 
-TEST_CASE("a sum that contradicts a claim is reported with its formula and parts", "[catalogue][check][golden]") {
-  const CheckResult result = check(parts::chip(), parts::system(claim("system.peak.bf16", "4.5 PFLOP/s", "0.01")));
+TEST_CASE("a sum that contradicts a claim is reported with its formula and parts",
+          "[catalogue][check][golden]") {
+  const CheckResult result =
+      check(parts::chip(), parts::system(claim("system.peak.bf16", "4.5 PFLOP/s", "0.01")));
   CHECK(result.exit_code == 1);
   CHECK(text(result) == golden("check-claim-mismatch.txt"));
 }
 
 TEST_CASE("a claim holds up to its tolerance and not beyond", "[catalogue][check]") {
   // 4 PFLOP/s derived; 4 / 4.04 - 1 = -0.0099
-  CHECK(check(parts::chip(), parts::system(claim("system.peak.bf16", "4.04 PFLOP/s", "0.01"))).exit_code == 0);
-  CHECK(check(parts::chip(), parts::system(claim("system.peak.bf16", "4.05 PFLOP/s", "0.01"))).exit_code == 1);
+  CHECK(check(parts::chip(), parts::system(claim("system.peak.bf16", "4.04 PFLOP/s", "0.01")))
+            .exit_code == 0);
+  CHECK(check(parts::chip(), parts::system(claim("system.peak.bf16", "4.05 PFLOP/s", "0.01")))
+            .exit_code == 1);
   CHECK(check(parts::chip(), parts::system(claim("system.chips", "8", "0"))).exit_code == 0);
   CHECK(check(parts::chip(), parts::system(claim("system.chips", "9", "0"))).exit_code == 1);
 }
 
 TEST_CASE("claims of chips and model specs are judged too", "[catalogue][check]") {
-  CHECK(codes(check(parts::chip(R"({"bf16": "500 TFLOP/s"})", R"({"idle": "100 W", "tdp": "500 W"})",
-                                claim("chip.scale_up.bandwidth", "300 GB/s", "0.1")))) == Codes{"claim-mismatch"});
+  CHECK(codes(check(parts::chip(
+            R"({"bf16": "500 TFLOP/s"})", R"({"idle": "100 W", "tdp": "500 W"})",
+            claim("chip.scale_up.bandwidth", "300 GB/s", "0.1")))) == Codes{"claim-mismatch"});
 }
 
 TEST_CASE("a claim about a figure that does not exist gets the nearest", "[catalogue][check]") {
-  const CheckResult result = check(parts::chip(), parts::system(claim("system.peek.bf16", "4 PFLOP/s", "0.01")));
+  const CheckResult result =
+      check(parts::chip(), parts::system(claim("system.peek.bf16", "4 PFLOP/s", "0.01")));
   CHECK(codes(result) == Codes{"unknown-figure"});
   CHECK(result.exit_code == 2);
   CHECK(result.findings.items().front().help == "did you mean 'system.peak.bf16'?");
 }
 
 TEST_CASE("a claim in the wrong unit is invalid input", "[catalogue][check]") {
-  const CheckResult result = check(parts::chip(), parts::system(claim("system.peak.bf16", "4 PB/s", "0.01")));
+  const CheckResult result =
+      check(parts::chip(), parts::system(claim("system.peak.bf16", "4 PB/s", "0.01")));
   CHECK(codes(result) == Codes{"unit-mismatch"});
   CHECK(result.findings.items().front().message ==
         "'system.peak.bf16' is operations per second, and the claim is bytes per second");
@@ -91,7 +100,8 @@ TEST_CASE("a claim in the wrong unit is invalid input", "[catalogue][check]") {
 }
 
 TEST_CASE("a claim about what the parts do not hold is not published", "[catalogue][check]") {
-  const CheckResult result = check(parts::chip(), parts::system(claim("system.peak.fp4", "4 PFLOP/s", "0.01")));
+  const CheckResult result =
+      check(parts::chip(), parts::system(claim("system.peak.fp4", "4 PFLOP/s", "0.01")));
   CHECK(codes(result) == Codes{"not-published"});
   CHECK(result.exit_code == 1);
 }
@@ -103,7 +113,8 @@ TEST_CASE("a number without a source fails the check", "[catalogue][check]") {
   const CheckResult result = check(parts::chip(), system);
   const Codes found = codes(result);
   CHECK(found.size() > 3);
-  CHECK(std::set<std::string>(found.begin(), found.end()) == std::set<std::string>{"missing-source"});
+  CHECK(std::set<std::string>(found.begin(), found.end()) ==
+        std::set<std::string>{"missing-source"});
   CHECK(result.unsourced == found.size());
   CHECK(result.exit_code == 1);
 }
@@ -122,46 +133,55 @@ TEST_CASE("a narrower format must not be slower than a wider one", "[catalogue][
   CHECK(codes(result) == Codes{"peak-order"});
   CHECK(result.exit_code == 1);
   CHECK(render(result.findings.items().front()) ==
-        "chips/toy.json:2:42: error[peak-order]: the fp8 peak, 250 TFLOP/s, is below the bf16 peak, 500 TFLOP/s\n"
+        "chips/toy.json:2:42: error[peak-order]: the fp8 peak, 250 TFLOP/s, is below the bf16 "
+        "peak, 500 TFLOP/s\n"
         "  2 |   \"peak\": {\"bf16\": \"500 TFLOP/s\", \"fp8\": \"250 TFLOP/s\"},\n"
-        "    |                                          ^^^^^^^^^^^^^ help: peaks are dense rates of the whole package; "
+        "    |                                          ^^^^^^^^^^^^^ help: peaks are dense rates "
+        "of the whole package; "
         "one of the two may be sparse or per die");
 }
 
 TEST_CASE("idle power above the TDP fails the check", "[catalogue][check]") {
-  CHECK(codes(check(parts::chip(R"({"bf16": "500 TFLOP/s"})", R"({"idle": "600 W", "tdp": "500 W"})"))) ==
+  CHECK(codes(check(
+            parts::chip(R"({"bf16": "500 TFLOP/s"})", R"({"idle": "600 W", "tdp": "500 W"})"))) ==
         Codes{"idle-above-tdp"});
 }
 
-TEST_CASE("a driver cannot report more than the marketed memory read as GiB", "[catalogue][check]") {
+TEST_CASE("a driver cannot report more than the marketed memory read as GiB",
+          "[catalogue][check]") {
   const auto with_capacity = [](const std::string& capacity) {
-    return parts::chip(R"({"bf16": "500 TFLOP/s"})", R"({"idle": "100 W", "tdp": "500 W"})", "",
-                       R"({"capacity": ")" + capacity + R"(", "marketed": "80 GB", "bandwidth": "2 TB/s"})");
+    return parts::chip(
+        R"({"bf16": "500 TFLOP/s"})", R"({"idle": "100 W", "tdp": "500 W"})", "",
+        R"({"capacity": ")" + capacity + R"(", "marketed": "80 GB", "bandwidth": "2 TB/s"})");
   };
   CHECK(codes(check(with_capacity("80 GiB"))) == Codes{});
   CHECK(codes(check(with_capacity("81 GiB"))) == Codes{"memory-above-marketed"});
 }
 
 TEST_CASE("a curve point above the peak fails the check", "[catalogue][check]") {
-  const auto with_curve = [](const std::string& operation, const std::string& format, const std::string& point) {
+  const auto with_curve = [](const std::string& operation, const std::string& format,
+                             const std::string& point) {
     return parts::chip(R"({"bf16": "500 TFLOP/s"})", R"({"idle": "100 W", "tdp": "500 W"})",
-                       R"(, "curves": [{"operation": ")" + operation + R"(", "format": ")" + format +
-                           R"(", "points": [)" + point + "]}]");
+                       R"(, "curves": [{"operation": ")" + operation + R"(", "format": ")" +
+                           format + R"(", "points": [)" + point + "]}]");
   };
   // 2 * 1000^3 / 500e12 = 4 us
   CHECK(codes(check(with_curve("gemm", "bf16", "[1000, 1000, 1000, 4e-6]"))) == Codes{});
-  CHECK(codes(check(with_curve("gemm", "bf16", "[1000, 1000, 1000, 3.9e-6]"))) == Codes{"curve-above-peak"});
+  CHECK(codes(check(with_curve("gemm", "bf16", "[1000, 1000, 1000, 3.9e-6]"))) ==
+        Codes{"curve-above-peak"});
   CHECK(codes(check(with_curve("memory", "", "[1e9, 2e12]"))) == Codes{});
   CHECK(codes(check(with_curve("memory", "", "[1e9, 2.1e12]"))) == Codes{"curve-above-peak"});
 }
 
 TEST_CASE("planes cannot use more ports than a chip has", "[catalogue][check]") {
-  CHECK(codes(check(parts::chip(), parts::system("", R"([{"name": "up", "role": "scale_up", "shape": "switch",
+  CHECK(codes(check(parts::chip(),
+                    parts::system("", R"([{"name": "up", "role": "scale_up", "shape": "switch",
       "domain": 8, "link": "wire", "links_per_device": 5}])"))) == Codes{"ports-exceeded"});
 }
 
 TEST_CASE("a fabric that cannot be built fails the check", "[catalogue][check]") {
-  const CheckResult result = check(parts::chip(), parts::system("", R"([{"name": "up", "role": "scale_up",
+  const CheckResult result =
+      check(parts::chip(), parts::system("", R"([{"name": "up", "role": "scale_up",
       "shape": "torus", "domain": 8, "link": "wire", "links_per_device": 4, "dimensions": [3, 3]}])"));
   CHECK(codes(result) == Codes{"unbuildable-fabric"});
   CHECK(result.exit_code == 1);
@@ -198,7 +218,8 @@ TEST_CASE("a reference to a part that does not exist is invalid input", "[catalo
   CHECK(result.findings.items().front().help == "did you mean 'toy'?");
 }
 
-TEST_CASE("what loading refuses is reported once, however many parts use it", "[catalogue][check]") {
+TEST_CASE("what loading refuses is reported once, however many parts use it",
+          "[catalogue][check]") {
   const CheckResult result = check(parts::chip(R"({"bf16": "500 TB/s"})"));
   CHECK(codes(result) == Codes{"unit-mismatch"});
   CHECK(result.exit_code == 2);
@@ -214,7 +235,8 @@ TEST_CASE("a part that nothing names is a note", "[catalogue][check]") {
   CHECK(result.exit_code == 0);
 }
 
-TEST_CASE("given files are checked alone; one that cannot be read is invalid input", "[catalogue][check]") {
+TEST_CASE("given files are checked alone; one that cannot be read is invalid input",
+          "[catalogue][check]") {
   Catalogue catalogue;
   parts::add_whole(catalogue, parts::chip(R"({"bf16": "500 TFLOP/s", "fp8": "1 TFLOP/s"})"));
   CHECK(codes(check_catalogue(catalogue, {"links/wire.json"})) == Codes{});
@@ -222,7 +244,8 @@ TEST_CASE("given files are checked alone; one that cannot be read is invalid inp
   const CheckResult missing = check_catalogue(catalogue, {"nowhere/x.json"});
   CHECK(missing.exit_code == 2);
   CHECK(render(missing.findings) ==
-        "error[unreadable-file]: cannot read 'nowhere/x.json'\n  help: name a JSON file of a part, a scenario or a table");
+        "error[unreadable-file]: cannot read 'nowhere/x.json'\n  help: name a JSON file of a part, "
+        "a scenario or a table");
 }
 
 TEST_CASE("the JSON of check lists findings with place, code and counts", "[catalogue][check]") {
@@ -249,7 +272,8 @@ TEST_CASE("every rule says what it means and gives an example", "[catalogue][che
   }
 }
 
-TEST_CASE("the shipped catalogue and scenarios pass in less than a second", "[catalogue][check][shipped]") {
+TEST_CASE("the shipped catalogue and scenarios pass in less than a second",
+          "[catalogue][check][shipped]") {
   Catalogue catalogue = parts::shipped();
   // Processor time: other work on the machine does not count.
   const std::clock_t start = std::clock();

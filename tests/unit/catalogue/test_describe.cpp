@@ -26,7 +26,9 @@ std::string listed(std::string_view kind, InfoFormat format = InfoFormat::text) 
   write_list(out, catalogue, kind, format);
   return out.str();
 }
-bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -37,7 +39,8 @@ TEST_CASE("a list of chips shows their main figures", "[catalogue][list]") {
         "toy   500 TFLOP/s  80 GB   2 TB/s     200 GB/s  500 W  Toy chip\n");
 }
 
-TEST_CASE("a list as JSON holds numbers in base units under their figure's name", "[catalogue][list]") {
+TEST_CASE("a list as JSON holds numbers in base units under their figure's name",
+          "[catalogue][list]") {
   const auto json = nlohmann::json::parse(listed("systems", InfoFormat::json));
   REQUIRE(json.size() == 1);
   CHECK(json[0]["name"] == "pair");
@@ -62,12 +65,16 @@ TEST_CASE("an unknown kind gets the nearest", "[catalogue][list]") {
         "error[unknown-kind]: 'chps' is nothing that can be listed\n  help: did you mean 'chips'?");
 }
 
-TEST_CASE("a part is described with sources, figures, claims and who uses it", "[catalogue][describe]") {
+TEST_CASE("a part is described with sources, figures, claims and who uses it",
+          "[catalogue][describe]") {
   const std::string text = described("pair");
-  CHECK(holds(text, "pair (system)\nTwo nodes\nfile: systems/pair.json\nuses: chip toy, link wire\n"));
+  CHECK(holds(text,
+              "pair (system)\nTwo nodes\nfile: systems/pair.json\nuses: chip toy, link wire\n"));
   CHECK(holds(text, "[vendor] test sheet"));
-  CHECK(holds(text, "system.peak.bf16            4 PFLOP/s  chips * chip.peak.bf16 = 8 * 500 TFLOP/s"));
-  CHECK(holds(text, "system.peak.bf16  4.04 PFLOP/s  derived 4 PFLOP/s  -0.99 %  holds  press release"));
+  CHECK(holds(text,
+              "system.peak.bf16            4 PFLOP/s  chips * chip.peak.bf16 = 8 * 500 TFLOP/s"));
+  CHECK(holds(text,
+              "system.peak.bf16  4.04 PFLOP/s  derived 4 PFLOP/s  -0.99 %  holds  press release"));
 }
 
 TEST_CASE("a chip's description shows alternatives and its users", "[catalogue][describe]") {
@@ -94,7 +101,8 @@ TEST_CASE("a description as JSON carries derived values in base units and the de
   CHECK(found);
 }
 
-TEST_CASE("collectives, shapes, figures, rules and fields are described by name", "[catalogue][describe]") {
+TEST_CASE("collectives, shapes, figures, rules and fields are described by name",
+          "[catalogue][describe]") {
   CHECK(holds(described("ring"), "ring (collective algorithm)"));
   CHECK(holds(described("torus"), "torus (shape of a plane)"));
   CHECK(described("system.chips") ==
@@ -110,7 +118,8 @@ TEST_CASE("collectives, shapes, figures, rules and fields are described by name"
 
 TEST_CASE("an unknown name gets the nearest", "[catalogue][describe]") {
   CHECK(parts::refusal([] { (void)described("claim-mismatched"); }) ==
-        "error[unknown-name]: nothing is called 'claim-mismatched'\n  help: did you mean 'claim-mismatch'?");
+        "error[unknown-name]: nothing is called 'claim-mismatched'\n  help: did you mean "
+        "'claim-mismatch'?");
 }
 
 TEST_CASE("a name of two kinds must say which", "[catalogue][describe]") {
@@ -131,7 +140,8 @@ TEST_CASE("every shipped part can be described", "[catalogue][describe]") {
     for (const CatalogueEntry& entry : catalogue.list(kind)) {
       INFO(entry.file);
       std::ostringstream out;
-      CHECK_NOTHROW(write_description(out, catalogue, std::string(kind_word(kind)) + ":" + entry.name));
+      CHECK_NOTHROW(
+          write_description(out, catalogue, std::string(kind_word(kind)) + ":" + entry.name));
     }
   }
 }

@@ -42,7 +42,8 @@ TEST_CASE("components count per unit of their scope", "[catalogue][figures]") {
   CHECK(figure("system.switch.count") == 3.0);  // 3 per supernode
 }
 
-TEST_CASE("maximum power holds chips at TDP, active components and the supplies' loss", "[catalogue][figures]") {
+TEST_CASE("maximum power holds chips at TDP, active components and the supplies' loss",
+          "[catalogue][figures]") {
   // (8 * 500 + 4 * 200 + 3 * 100) / 0.8
   CHECK_THAT(figure("system.power.max"), WithinRel(5100.0 / 0.8, 1e-12));
   CHECK_THAT(figure("system.power.per_chip"), WithinRel(5100.0 / 0.8 / 8, 1e-12));
@@ -67,7 +68,8 @@ TEST_CASE("any scalar field of a part is a name, items by their name", "[catalog
 TEST_CASE("figures of a model spec are counted from its dimensions", "[catalogue][figures]") {
   // K and V of 2 heads of 16 in 2 layers, 2 bytes each
   CHECK(figure("model.kv_bytes_per_token", {}, PartKind::model, "tiny") == 2 * 2 * 2 * 16 * 2);
-  // per layer: attention 2*64*64 + 2*64*32, gated FFN 3*64*128, two norms of 64; embedding and head 64000 each; norm 64
+  // per layer: attention 2*64*64 + 2*64*32, gated FFN 3*64*128, two norms of 64; embedding and head
+  // 64000 each; norm 64
   const double layer = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128 + 2 * 64;
   CHECK(figure("model.parameters", {}, PartKind::model, "tiny") == 2 * layer + 2 * 64000 + 64);
   CHECK(figure("model.parameters - model.active_parameters", {}, PartKind::model, "tiny") == 0.0);
@@ -80,16 +82,19 @@ TEST_CASE("an alternative of the chip changes the system's figures", "[catalogue
 
 TEST_CASE("an unknown figure gets the nearest name", "[catalogue][figures]") {
   CHECK(refusal("system.peek.bf16 * 2") ==
-        "formula:1:1: error[unknown-figure]: system 'pair' has no figure or field 'system.peek.bf16'\n"
+        "formula:1:1: error[unknown-figure]: system 'pair' has no figure or field "
+        "'system.peek.bf16'\n"
         "  1 | system.peek.bf16 * 2\n"
         "    | ^^^^^^^^^^^^^^^^ help: did you mean 'system.peak.bf16'?");
 }
 
 TEST_CASE("a figure of a part that is not there says which part this is", "[catalogue][figures]") {
-  CHECK(refusal("system.chips", {}, PartKind::chip, "toy") ==
-        "formula:1:1: error[unknown-figure]: 'system.chips' is of a system, and this is chip 'toy'\n"
-        "  1 | system.chips\n"
-        "    | ^^^^^^^^^^^^ help: a system gives system. and chip.; a chip, model or link only itself");
+  CHECK(
+      refusal("system.chips", {}, PartKind::chip, "toy") ==
+      "formula:1:1: error[unknown-figure]: 'system.chips' is of a system, and this is chip 'toy'\n"
+      "  1 | system.chips\n"
+      "    | ^^^^^^^^^^^^ help: a system gives system. and chip.; a chip, model or link only "
+      "itself");
 }
 
 TEST_CASE("a figure without a value is not published, not 0", "[catalogue][figures]") {
@@ -105,11 +110,13 @@ TEST_CASE("a figure without a value is not published, not 0", "[catalogue][figur
 
 TEST_CASE("an alternative that no part has is refused", "[catalogue][figures]") {
   CHECK(refusal("system.chips", {"semianalysis"}) ==
-        "error[unknown-alternative]: neither 'pair' nor a part of it has an alternative 'semianalysis'\n"
+        "error[unknown-alternative]: neither 'pair' nor a part of it has an alternative "
+        "'semianalysis'\n"
         "  help: 'xpusim describe pair' lists the alternatives it has");
 }
 
-TEST_CASE("every figure of the registry has a unit, a sentence and a formula", "[catalogue][figures]") {
+TEST_CASE("every figure of the registry has a unit, a sentence and a formula",
+          "[catalogue][figures]") {
   for (const FigureInfo& info : figures()) {
     INFO(info.name);
     CHECK(info.sentence.ends_with('.'));

@@ -21,12 +21,15 @@ const FormulaNames names{[](std::string_view name, const SourceSpan& at) -> Figu
                            return {title == "All-in power" ? 2.0 : 3.0, {}};
                          }};
 
-double value(std::string_view formula) { return evaluate(FormulaText(formula, {}), names).value; }
+double value(std::string_view formula) {
+  return evaluate(FormulaText(formula, {}), names).value;
+}
 std::string refusal(std::string_view formula) {
   return parts::refusal([&] { (void)evaluate(FormulaText(formula, {}), names); });
 }
 double in_unit(std::string_view formula, std::string_view unit) {
-  const FigureValue result = evaluate(FormulaText(formula, {}), names), one = evaluate_unit(unit, {});
+  const FigureValue result = evaluate(FormulaText(formula, {}), names),
+                    one = evaluate_unit(unit, {});
   REQUIRE(result.dimension == one.dimension);
   return result.value / one.value;
 }
@@ -74,7 +77,8 @@ TEST_CASE("a compound unit divides what a formula gives", "[catalogue][formula]"
 
 TEST_CASE("a sum of two dimensions is refused at its operator", "[catalogue][formula]") {
   CHECK(refusal("power + 3 TB") ==
-        "formula:1:7: error[unit-mismatch]: '+' needs the same dimension on both sides, got watts and bytes\n"
+        "formula:1:7: error[unit-mismatch]: '+' needs the same dimension on both sides, got watts "
+        "and bytes\n"
         "  1 | power + 3 TB\n"
         "    |       ^ help: multiply or divide to bring both sides to one unit");
 }
@@ -83,7 +87,8 @@ TEST_CASE("a formula that stops early says what is missing", "[catalogue][formul
   CHECK(refusal("power / (peak") ==
         "formula:1:13: error[formula-syntax]: the formula ends where ')' is needed\n"
         "  1 | power / (peak\n"
-        "    |             ^ help: a formula is names, numbers and quantities joined by + - * / and parentheses: "
+        "    |             ^ help: a formula is names, numbers and quantities joined by + - * / "
+        "and parentheses: "
         "\"system.peak.bf16 / system.power.max\"");
 }
 
@@ -98,15 +103,18 @@ TEST_CASE("a divisor of 0 is refused", "[catalogue][formula]") {
   CHECK(refusal("power / (2 - 2)") ==
         "formula:1:7: error[division-by-zero]: the divisor is 0\n"
         "  1 | power / (2 - 2)\n"
-        "    |       ^^^^^^^^^ help: give the figure a value in its part, or quote the published cell");
+        "    |       ^^^^^^^^^ help: give the figure a value in its part, or quote the published "
+        "cell");
 }
 
 TEST_CASE("other mistakes of formulas have their own place", "[catalogue][formula]") {
-  for (const std::string_view formula : {"", "2 +", "2 3", "* 2", "(2", "2)", "1.2.3", "[x", "2 W 3", "a b", "$"}) {
+  for (const std::string_view formula :
+       {"", "2 +", "2 3", "* 2", "(2", "2)", "1.2.3", "[x", "2 W 3", "a b", "$"}) {
     INFO(formula);
     CHECK(refusal(formula).find("error[") != std::string::npos);
   }
-  CHECK(refusal(std::string(200, '(') + "1").find("nests deeper than 64 levels") != std::string::npos);
+  CHECK(refusal(std::string(200, '(') + "1").find("nests deeper than 64 levels") !=
+        std::string::npos);
 }
 
 TEST_CASE("published cells read back as numbers", "[catalogue][value]") {

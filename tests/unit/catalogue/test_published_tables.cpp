@@ -1,5 +1,6 @@
-// The tables that SemiAnalysis published on GB200 and Ascend 910C, cell by cell: Stanford CS336 lecture slides (later
-// version), winbuzzer.com 2025-04-20 and techpowerup.com (first version's power rows).
+// The tables that SemiAnalysis published on GB200 and Ascend 910C, cell by cell: Stanford CS336
+// lecture slides (later version), winbuzzer.com 2025-04-20 and techpowerup.com (first version's
+// power rows).
 #include <catch2/catch.hpp>
 #include <sstream>
 
@@ -38,7 +39,8 @@ Cells csv_cells(const std::string& table) {
 
 }  // namespace
 
-TEST_CASE("semianalysis-chips equals the published chip table in every cell", "[catalogue][published]") {
+TEST_CASE("semianalysis-chips equals the published chip table in every cell",
+          "[catalogue][published]") {
   const Cells expected{
       {"BF16 dense (TFLOP/s)", "2,500", "780", "0.3x"},
       {"HBM capacity (GB)", "192", "128", "0.7x"},
@@ -49,15 +51,19 @@ TEST_CASE("semianalysis-chips equals the published chip table in every cell", "[
   CHECK(csv_cells("semianalysis-chips") == expected);
 }
 
-TEST_CASE("semianalysis-systems equals both published system tables in every cell", "[catalogue][published]") {
-  // GB200 NVL72, CloudMatrix 384, ratio; first version, its ratio (the first version's other rows are the same)
+TEST_CASE("semianalysis-systems equals both published system tables in every cell",
+          "[catalogue][published]") {
+  // GB200 NVL72, CloudMatrix 384, ratio; first version, its ratio (the first version's other rows
+  // are the same)
   const Cells expected{
       {"BF16 dense (PFLOP/s)", "180", "300", "1.7x", "300", "1.7x"},
       {"HBM capacity (TB)", "13.8", "49.2", "3.6x", "49.2", "3.6x"},
       {"HBM bandwidth (TB/s)", "576", "1,229", "2.1x", "1,229", "2.1x"},
-      {"Scale-up bandwidth, one direction (Gbit/s)", "518,400", "1,075,200", "2.1x", "1,075,200", "2.1x"},
+      {"Scale-up bandwidth, one direction (Gbit/s)", "518,400", "1,075,200", "2.1x", "1,075,200",
+       "2.1x"},
       {"Scale-up domain (chips)", "72", "384", "5.3x", "384", "5.3x"},
-      {"Scale-out bandwidth, one direction (Gbit/s)", "28,800", "153,600", "5.3x", "153,600", "5.3x"},
+      {"Scale-out bandwidth, one direction (Gbit/s)", "28,800", "153,600", "5.3x", "153,600",
+       "5.3x"},
       {"All-in power (W)", "145,000", "599,821", "4.1x", "559,378", "3.9x"},
       {"Power per BF16 compute (W/(TFLOP/s))", "0.81", "2.00", "2.5x", "1.87", "2.3x"},
       {"Power per HBM bandwidth (W/(TB/s))", "251.7", "488.1", "1.9x", "455.2", "1.8x"},
@@ -72,7 +78,8 @@ TEST_CASE("only the all-in power of the published tables is quoted", "[catalogue
     for (const ComparisonRow& row : build_comparison_table(catalogue, name).rows) {
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
         INFO(name << ", " << row.title << ", column " << i);
-        CHECK(row.cells[i].quoted == (row.title == "All-in power" && row.cells[i].text.find('x') == std::string::npos));
+        CHECK(row.cells[i].quoted ==
+              (row.title == "All-in power" && row.cells[i].text.find('x') == std::string::npos));
       }
     }
   }
