@@ -64,14 +64,24 @@ struct Field {
   Rule rule;
   const TypeInfo& (*type)() = nullptr;
   DecodeFunction decode = nullptr;
-  std::optional<JsonValue> (*default_value)() =
-      nullptr;            ///< as it would be written; none for structs
+  /// As it would be written; none for structs.
+  std::optional<JsonValue> (*default_value)() = nullptr;
   bool optional = false;  ///< absent means "not given", not a default
 
   constexpr Field(std::string_view n, std::string_view d, const TypeInfo& (*t)(), DecodeFunction f,
                   std::optional<JsonValue> (*v)(), bool o)
       : name(n), description(d), type(t), decode(f), default_value(v), optional(o) {}
 
+ private:
+  // Before its users: clang wants `with` defined when a table is evaluated.
+  template <class Change>
+  [[nodiscard]] constexpr Field with(Change change) const {
+    Field changed = *this;
+    change(changed.rule);
+    return changed;
+  }
+
+ public:
   // Modifiers, so that a row reads as a sentence.
   [[nodiscard]] constexpr Field required() const {
     return with([](Rule& r) { r.required = true; });
@@ -84,10 +94,10 @@ struct Field {
   [[nodiscard]] constexpr Field at_most(double maximum, bool open = false) const {
     return with([&](Rule& r) { r.maximum = maximum, r.open_maximum = open; });
   }
-  [[nodiscard]] constexpr Field share() const { return positive().at_most(1); }  ///< (0, 1]
-  [[nodiscard]] constexpr Field share_or_none() const {
-    return non_negative().at_most(1);
-  }  ///< [0, 1]
+  /// In (0, 1].
+  [[nodiscard]] constexpr Field share() const { return positive().at_most(1); }
+  /// In [0, 1].
+  [[nodiscard]] constexpr Field share_or_none() const { return non_negative().at_most(1); }
   [[nodiscard]] constexpr Field not_empty() const {
     return with([](Rule& r) { r.not_empty = true; });
   }
@@ -99,14 +109,6 @@ struct Field {
   }
   [[nodiscard]] constexpr Field names(PartKind kind) const {
     return with([&](Rule& r) { r.refers_to = kind; });
-  }
-
- private:
-  template <class Change>
-  [[nodiscard]] constexpr Field with(Change change) const {
-    Field changed = *this;
-    change(changed.rule);
-    return changed;
   }
 };
 
