@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,6 +59,7 @@ struct StaticRunResult {
   std::uint64_t unfinished = 0;          ///< > 0: a deadlock; `stuck` names the first tasks
   std::vector<std::string> stuck;
   std::vector<std::shared_ptr<const CollectivePlan>> plans;  ///< distinct plans used, in first-use order
+  std::map<Purpose, std::set<PlaneId>> planes;               ///< planes that the traffic of each purpose used
 };
 struct StaticRunOptions {
   std::map<std::string, std::string> planes;      ///< purpose -> plane

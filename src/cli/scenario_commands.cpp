@@ -170,7 +170,8 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const s
       return simulate_to_text(input, timing);
     });
   }
-  for (const Diagnostic& d : catalogue.unused_overrides().items()) spdlog::warn(render(d, use_color(global)));
+  const Diagnostics unused = catalogue.unused_overrides();
+  for (const Diagnostic& d : unused.items()) spdlog::warn(render(d, use_color(global)));
   for (const ScenarioSystemSpec& entry : scenario.systems) spdlog::debug("system {}: resolved", entry.system);
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());

@@ -354,7 +354,7 @@ std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<Pla
   return views;
 }
 
-double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups,
+double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, bool reduce,
                    CollectivePlan& plan) {
   const std::vector<GroupView> siblings = sibling_views(fabric, plan.planes, groups);
   std::vector<double> tiers(fabric.tiers().size());
@@ -366,7 +366,7 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     count_tiers(fabric, bytes, tiers);
     FluidPhase fluid{Seconds(phase.latency),
-                     representatives(fabric, bytes, touched, plan, groups.size() > 1)};
+                     representatives(fabric, bytes, touched, plan, reduce)};
     double longest = 0;
     for (const LinkLoad& l : fluid.loads) {
       longest = std::max(longest, l.wire_bytes / fabric.links()[l.link].capacity.value());
@@ -403,7 +403,7 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
   if (library != nullptr) plan.units_share = library->units_share;
 }
 
-CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes,
+CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes, bool reduce,
                            const Groups& groups, const CollectiveOptions& options) {
   const Fabric& fabric = *context.fabric;
   if (groups.empty()) throw InternalError("a collective without groups");
@@ -427,7 +427,7 @@ CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type
   const Views views(q);
   const Priced best = tune(q, views);
   describe_variant(best, context.library, plan);
-  plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, plan));
+  plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, reduce, plan));
   return plan;
 }
 
@@ -504,13 +504,13 @@ Priced tune_transfer(const std::vector<Variant>& variants, const GroupView& view
 CollectivePlan plan_collective(const CollectiveContext& context, CollectiveType type, Bytes bytes,
                                std::span<const DeviceId> members,
                                const CollectiveOptions& options) {
-  return collective::plan_groups(context, type, bytes, {{members.begin(), members.end()}}, options);
+  return collective::plan_groups(context, type, bytes, false, {{members.begin(), members.end()}}, options);
 }
 
 CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type,
                                      Bytes bytes, const std::vector<std::vector<DeviceId>>& groups,
                                      const CollectiveOptions& options) {
-  return collective::plan_groups(context, type, bytes, groups, options);
+  return collective::plan_groups(context, type, bytes, true, groups, options);
 }
 
 CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes,
@@ -534,7 +534,7 @@ CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes
   const Priced best = tune_transfer(variants, view, bytes.value());
   describe_variant(best, context.library, plan);
   plan.algorithm = "transfer";
-  plan.idle_time = Seconds(best.start + fill_phases(*context.fabric, best, groups, plan));
+  plan.idle_time = Seconds(best.start + fill_phases(*context.fabric, best, groups, groups.size() > 1, plan));
   return plan;
 }
 

@@ -109,7 +109,7 @@ struct Machine::Impl {
     // flow fidelity
     MessageDag dag;
     std::vector<std::uint32_t> waiting;        // dependencies left, per message
-    std::vector<std::uint8_t> open_paths;      // sub-flows left, per message
+    std::vector<std::uint16_t> open_paths;     // sub-flows left, per message
     std::vector<std::uint32_t> successor_begin, successors;
     std::unordered_map<std::uint64_t, std::vector<Path>> routes;
     std::size_t messages_left = 0;
@@ -227,7 +227,7 @@ struct Machine::Impl {
   void start_message(Run* r, std::uint32_t id) {
     const Message& m = r->dag.messages[id];
     const std::vector<Path>& paths = paths_of(r, m);
-    r->open_paths[id] = static_cast<std::uint8_t>(paths.size());
+    r->open_paths[id] = static_cast<std::uint16_t>(paths.size());
     activities += paths.size();
     for (const Path& path : paths) {
       route_buffer.clear();

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <tuple>
 
 #include <fmt/core.h>
@@ -51,6 +52,7 @@ class StaticProgram {
     result.unfinished = graph_.tasks.size() - finished_;
     if (result.unfinished > 0) result.stuck = stuck_tasks();
     result.plans = std::move(plans_);
+    result.planes = std::move(planes_);
     return result;
   }
 
@@ -116,11 +118,17 @@ class StaticProgram {
       case TaskKind::compute: {
         const OpCost& cost = sequence_cost(task.op);
         const Seconds begin = machine_.now();
-        machine_.compute(graph_.ranks[task.rank].device, cost.duration, [this, id, begin] {
+        Callback done = [this, id, begin] {
           announce(id, begin);
           complete(id);
           drain();
-        });
+        };
+        // A host operation takes time, not the device's execution units.
+        if (task.stream == Stream::host) {
+          machine_.at(begin + cost.duration, std::move(done));
+        } else {
+          machine_.compute(graph_.ranks[task.rank].device, cost.duration, std::move(done));
+        }
         return;
       }
       case TaskKind::transfer: return start_transfer(id);
@@ -235,10 +243,10 @@ class StaticProgram {
       const CollectiveOptions options{option(options_.algorithms, to_string(op.type)), "",
                                       option(options_.planes, to_string(group.purpose))};
       plan = std::make_shared<CollectivePlan>(
-          group.classes.size() == 1
-              ? plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(), options)
-              : plan_collective_class(context_, op.type, Bytes(op.bytes), group.classes, options));
-      plans_.push_back(plan);
+          graph_.folded
+              ? plan_collective_class(context_, op.type, Bytes(op.bytes), group.classes, options)
+              : plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(), options));
+      remember(plan, group.purpose);
     }
     return plan;
   }
@@ -251,9 +259,14 @@ class StaticProgram {
       const CollectiveOptions options{"", "", option(options_.planes, to_string(pairs.purpose))};
       plan = std::make_shared<CollectivePlan>(
           plan_transfer_class(context_, Bytes(op.bytes), pairs.pairs, options));
-      plans_.push_back(plan);
+      remember(plan, pairs.purpose);
     }
     return plan;
+  }
+
+  void remember(const Plan& plan, Purpose purpose) {
+    plans_.push_back(plan);
+    for (const PlaneId plane : plan->planes) planes_[purpose].insert(plane);
   }
 
   std::vector<std::string> stuck_tasks() const {
@@ -292,6 +305,7 @@ class StaticProgram {
   std::vector<std::optional<OpCost>> sequence_costs_;
   std::vector<Meeting> meetings_;
   std::vector<Plan> collective_plans_, transfer_plans_, plans_;
+  std::map<Purpose, std::set<PlaneId>> planes_;
   std::map<std::tuple<std::uint32_t, int, double>, Plan> planned_;
   std::map<std::pair<std::uint32_t, double>, Plan> planned_transfers_;
   std::vector<DeviceId> occupied_;

@@ -10,15 +10,10 @@ CostOptions cost_options(const RunInput& input) {
   return {input.scenario.rank, input.scenario.power.cap, input.software.graph_capture};
 }
 
-void note_planes(const TaskGraph& graph, const StaticRunResult& run, const Fabric& fabric, SystemResult& result) {
-  // Plans do not carry their purpose; the first plan of each group or pair class tells the plane.
-  (void)graph;
-  for (const auto& plan : run.plans) {
-    for (const PlaneId plane : plan->planes) {
-      const std::string& name = fabric.planes()[plane].name;
-      std::string& used = result.planes[std::string(to_string(plan->type))];
-      if (used.find(name) == std::string::npos) used += used.empty() ? name : "+" + name;
-    }
+void note_planes(const StaticRunResult& run, const Fabric& fabric, SystemResult& result) {
+  for (const auto& [purpose, planes] : run.planes) {
+    std::string& used = result.planes[std::string(to_string(purpose))];
+    for (const PlaneId plane : planes) used += (used.empty() ? "" : "+") + fabric.planes()[plane].name;
   }
 }
 
@@ -72,7 +67,7 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   result.simulation.folded = graph.folded;
   result.simulation.activities = run.machine->activities();
   result.simulation.simulated_ranks = graph.ranks.size();
-  note_planes(graph, done, fabric_, result);
+  note_planes(done, fabric_, result);
   result.notes.insert(result.notes.end(), graph.notes.begin(), graph.notes.end());
   for (const std::string& note : cost_.notes()) result.notes.push_back(note);
   return done;

@@ -24,15 +24,11 @@ void check_same_order(double predicted, double measured) {
 
 }  // namespace
 
-TEST_CASE("Llama 3 405B on 8,192 and 16,384 H100 (Meta, Llama 3 paper, Table 4)", "[validation]") {
-  const SystemResult small = simulate_file("training/llama-405b-8192-h100.json");
-  const SystemResult large = simulate_file("training/llama-405b-16384-h100.json");
-  print_row("Llama 3 405B, 8,192 H100, TP8 PP16 DP64", small.training->tflops_per_chip, 430, "TFLOP/s", "arXiv 2407.21783 Table 4");
-  print_row("Llama 3 405B, 16,384 H100, TP8 PP16 DP128", large.training->tflops_per_chip, 400, "TFLOP/s", "arXiv 2407.21783 Table 4");
-  check_same_order(small.training->tflops_per_chip, 430);
-  check_same_order(large.training->tflops_per_chip, 400);
-  CHECK(large.simulation.folded);
-  CHECK(large.training->tflops_per_chip < small.training->tflops_per_chip);  // the bubble grows
+TEST_CASE("Llama 3 405B on 16,384 H100 (Meta, Llama 3 paper, Table 4)", "[validation]") {
+  const SystemResult r = simulate_file("training/llama-405b-16384-h100.json");
+  print_row("Llama 3 405B, 16,384 H100, TP8 PP16 DP128", r.training->tflops_per_chip, 400, "TFLOP/s", "arXiv 2407.21783 Table 4");
+  check_same_order(r.training->tflops_per_chip, 400);
+  CHECK(r.simulation.folded);
 }
 
 TEST_CASE("GPT-3 175B on 64 A100 (Korthikanti et al. 2022, Table 5)", "[validation]") {

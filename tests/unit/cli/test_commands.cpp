@@ -1,0 +1,109 @@
+// The program as a person runs it: output, messages and exit codes.
+#include <sys/wait.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+std::string slurp(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Runs xpusim in the source folder.
+Outcome xpusim(const std::string& arguments) {
+  const auto folder = std::filesystem::temp_directory_path() / ("xpusim-test-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string command = "cd '" XPUSIM_SOURCE_DIR "' && NO_COLOR=1 '" XPUSIM_BINARY "' " + arguments + " >'" +
+                              (folder / "out").string() + "' 2>'" + (folder / "err").string() + "'";
+  const int status = std::system(command.c_str());
+  Outcome outcome{WEXITSTATUS(status), slurp(folder / "out"), slurp(folder / "err")};
+  std::filesystem::remove_all(folder);
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("a mistyped command names the nearest and exits 2", "[cli]") {
+  const Outcome o = xpusim("comapre scenarios/training/quickstart.json");
+  CHECK(o.code == 2);
+  CHECK(o.out.empty());
+  CHECK_THAT(o.err, Contains("did you mean 'compare'?"));
+}
+
+TEST_CASE("a mistyped option names the nearest and exits 2", "[cli]") {
+  const Outcome o = xpusim("collective all_reduce --system dgx-h100 --byte 1MiB");
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("did you mean '--bytes'?"));
+}
+
+TEST_CASE("a scenario that does not exist exits 2 and says which names there are near", "[cli]") {
+  const Outcome o = xpusim("run quickstar");
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("did you mean 'quickstart'?"));
+}
+
+TEST_CASE("an override with a wrong unit points at itself and exits 2", "[cli]") {
+  const Outcome o = xpusim("run quickstart --set power.cap=500GB");
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("error[unit-mismatch]") && Contains("--set"));
+}
+
+TEST_CASE("sizes that are no range are refused", "[cli]") {
+  CHECK(xpusim("collective all_reduce --system dgx-h100 --bytes 1MiB..1KiB").code == 2);
+  CHECK(xpusim("collective all_reduce --system dgx-h100 --bytes 1Gb").code == 2);
+  CHECK(xpusim("collective all_redcue --system dgx-h100").code == 2);
+}
+
+TEST_CASE("the same command gives the same bytes, on one process or two", "[cli]") {
+  const Outcome one = xpusim("compare quickstart --format json -j 1");
+  const Outcome two = xpusim("compare quickstart --format json -j 2");
+  CHECK(one.code == 0);
+  CHECK(one.out == two.out);
+  CHECK_THAT(one.out, Contains("\"schema\": 1") && Contains("\"tokens_per_s_per_chip\""));
+}
+
+TEST_CASE("one system that cannot run leaves the others' results", "[cli]") {
+  const Outcome o = xpusim("compare quickstart --systems gb200-nvl72,dgx-h100 --format csv");
+  CHECK(o.code == 1);
+  CHECK_THAT(o.out, Contains("gb200-nvl72"));
+  CHECK_THAT(o.err, Contains("dgx-h100"));
+}
+
+TEST_CASE("a missed expectation exits 1", "[cli]") {
+  const Outcome o = xpusim("run quickstart --set 'expect={\"training.mfu\": \"> 2\"}' --format csv");
+  CHECK(o.code == 1);
+  CHECK_THAT(o.err, Contains("expectation missed"));
+}
+
+TEST_CASE("a report goes into a folder whole or not at all", "[cli]") {
+  const auto folder = std::filesystem::temp_directory_path() / ("xpusim-out-" + std::to_string(getpid()));
+  const Outcome o = xpusim("table semianalysis-chips --format csv -o '" + folder.string() + "'");
+  CHECK(o.code == 0);
+  CHECK(o.out.empty());
+  CHECK_THAT(slurp(folder / "semianalysis-chips.csv"), Contains("780"));
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.is_regular_file() ? 1 : 0;
+  CHECK(files == 1);
+  std::filesystem::remove_all(folder);
+  CHECK(xpusim("table semianalysis-chips -o /proc/nowhere").code == 2);
+}
+
+TEST_CASE("the catalogue checks clean and lists its parts", "[cli]") {
+  CHECK(xpusim("check").code == 0);
+  CHECK_THAT(xpusim("list systems").out, Contains("cloudmatrix-384") && Contains("gb200-nvl72"));
+  CHECK_THAT(xpusim("describe ascend-910c").out, Contains("752"));
+  CHECK(xpusim("internal generate-docs --check").code == 0);
+}
