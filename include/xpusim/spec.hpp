@@ -84,6 +84,8 @@ struct CurveSpec {
   std::string format;     ///< compute format: "bf16", "fp8", ...; "" for memory
   std::string software;   ///< software generation the points were measured with
   std::vector<std::vector<double>> points;
+  FlopsPerSecond peak{};              ///< peak of the measured chip; 0 = the chip's. Keeps what-ifs apart from facts
+  BytesPerSecond memory_bandwidth{};  ///< memory bandwidth of the measured chip; 0 = the chip's
 };
 
 struct DieSpec {
@@ -304,7 +306,6 @@ struct SoftwareSpec {
   Seconds kernel_launch;               ///< device-side gap between dependent kernels
   Seconds graph_kernel_launch;         ///< same inside a captured graph
   Seconds step_overhead;               ///< host work per training step that is not overlapped
-  double straggler_share = 0;          ///< share of step time lost to jitter; 0 unless measured elsewhere
   CollectiveLibrarySpec collectives;
 };
 

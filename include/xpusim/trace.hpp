@@ -227,7 +227,7 @@ struct Replay {
 };
 
 /// One simulated rank per file, one task per node; task ids ascend with (rank, node id). Semantics:
-/// docs/parts/model-replay.md. `devices`: devices of the machine. Throws InputError:
+/// docs/model.md. `devices`: devices of the machine. Throws InputError:
 /// trace-dependency, trace-cycle, trace-collective, trace-message, trace-comm-groups, trace-ranks,
 /// trace-value.
 [[nodiscard]] Replay build_replay(const ChakraTrace&, std::uint32_t devices,

@@ -115,11 +115,6 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
       field<&SoftwareSpec::step_overhead>("step_overhead",
                                           "Host work per training step that nothing hides.")
           .non_negative(),
-      field<&SoftwareSpec::straggler_share>(
-          "straggler_share",
-          "Share of step time lost to jitter; 0 unless it was measured elsewhere.")
-          .non_negative()
-          .at_most(1, true),
       field<&SoftwareSpec::collectives>("collectives", "The collective library."),
   };
   static constexpr StructInfo info{

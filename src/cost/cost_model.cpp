@@ -42,10 +42,12 @@ struct CostModel::Bounds {
 
 CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
     : chip_(chip), software_(software), options_(options) {
-  curves_ = std::make_shared<const CurveSet>(chip_, software_.info.name, [this](const ComputeOp& op) {
-    // Curves are measured on whole packages.
+  curves_ = std::make_shared<const CurveSet>(chip_, software_.info.name, [this](const CurveSpec& curve, const ComputeOp& op) {
+    // Curves are measured on whole packages, at the figures they state: a what-if on the chip scales with the roofline.
     CostModel package(*this);
     package.options_.rank = RankUnit::package;
+    if (curve.peak.value() > 0) package.chip_.peak[curve.format] = curve.peak;
+    if (curve.memory_bandwidth.value() > 0) package.chip_.memory.bandwidth = curve.memory_bandwidth;
     const Bounds b = package.bounds(op);
     return std::max(b.compute, b.memory);
   });

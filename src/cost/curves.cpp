@@ -212,7 +212,7 @@ CurveSet::CurveSet(const ChipSpec& chip, const std::string& software, const Mode
     std::vector<double> residuals;
     for (const MeasuredPoint& point : measured_points(spec)) {
       features.push_back(curve_features(point.op));
-      residuals.push_back(std::log(point.seconds / modelled(point.op)));
+      residuals.push_back(std::log(point.seconds / modelled(spec, point.op)));
     }
     const std::string name = spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
     Entry entry{spec.operation, spec.format, ResidualCurve(name, std::move(features), std::move(residuals))};

@@ -47,7 +47,7 @@ class ResidualCurve {
 /// All curves of a chip, by operation and format, for one software profile.
 class CurveSet {
  public:
-  using ModelledSeconds = std::function<double(const ComputeOp&)>;
+  using ModelledSeconds = std::function<double(const CurveSpec&, const ComputeOp&)>;
   /// Throws InputError for a row of the wrong length or a value that is not above 0.
   CurveSet(const ChipSpec&, const std::string& software, const ModelledSeconds&);
   /// The curve of an operation and format, or null.

@@ -189,9 +189,14 @@ struct Machine::Impl {
     r->waiting.resize(n);
     r->open_paths.assign(n, 0);
     r->successor_begin.assign(n + 1, 0);
-    for (std::uint32_t id : dag.dependency_ids) ++r->successor_begin[id + 1];
+    // Messages may share a range of dependency_ids: count by message.
+    for (const Message& m : dag.messages) {
+      for (std::uint32_t k = 0; k < m.dependencies; ++k) {
+        ++r->successor_begin[dag.dependency_ids[m.first_dependency + k] + 1];
+      }
+    }
     for (std::size_t i = 0; i < n; ++i) r->successor_begin[i + 1] += r->successor_begin[i];
-    r->successors.resize(dag.dependency_ids.size());
+    r->successors.resize(r->successor_begin[n]);
     std::vector<std::uint32_t> fill(r->successor_begin.begin(), r->successor_begin.end() - 1);
     for (std::size_t i = 0; i < n; ++i) {
       const Message& m = dag.messages[i];

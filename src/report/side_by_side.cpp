@@ -281,6 +281,7 @@ void add_links(Builder& rows, const RunReport& run) {
     hot = std::max(hot, std::min<std::size_t>(3, result.links->hottest.size()));
     for (const TierResult& tier : result.links->tiers) {
       const std::pair name{tier.plane, tier.tier};
+      if (tier.bytes <= 0) continue;  // a plane that nothing used says nothing; the JSON report has it
       if (std::find(tiers.begin(), tiers.end(), name) == tiers.end()) tiers.push_back(name);
     }
   }

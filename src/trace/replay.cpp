@@ -1,4 +1,4 @@
-// A Chakra trace as a TaskGraph: one task per node. Semantics: docs/parts/model-replay.md.
+// A Chakra trace as a TaskGraph: one task per node. Semantics: docs/model.md.
 #include <algorithm>
 #include <map>
 #include <numeric>
