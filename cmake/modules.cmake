@@ -1,3 +1,20 @@
+# The headers that most sources of modules with fmt include, compiled once (others differ in macros). The sources name all they use: the preset tidy builds without.
+function(xpusim_precompile target)
+  if(NOT TARGET xpusim_precompiled)
+    add_library(xpusim_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/empty.cpp)
+    target_compile_features(xpusim_precompiled PRIVATE cxx_std_20)
+    target_link_libraries(xpusim_precompiled PRIVATE fmt::fmt xpusim_warnings)
+    target_precompile_headers(xpusim_precompiled PRIVATE <algorithm> <array> <cmath> <cstdint> <functional> <map> <memory>
+      <optional> <set> <span> <sstream> <string> <string_view> <tuple> <utility> <variant> <vector> <fmt/format.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM xpusim_precompiled)
+endfunction()
+
+# Code that runs once: a third less time to compile it than to optimise it.
+function(xpusim_quick_compile target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # xpusim_module(NAME SOURCES ... USES ... PRIVATE_USES ...): one folder of src/ is one static library xpusim::NAME.
 # Without SOURCES it is an interface library (headers only).
 function(xpusim_module name)
@@ -10,6 +27,9 @@ function(xpusim_module name)
       PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(xpusim_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES}
       $<BUILD_INTERFACE:xpusim_warnings>)
+    if("fmt::fmt" IN_LIST ARG_PRIVATE_USES OR "fmt::fmt" IN_LIST ARG_USES)
+      xpusim_precompile(xpusim_${name})
+    endif()
   else()
     add_library(xpusim_${name} INTERFACE)
     target_compile_features(xpusim_${name} INTERFACE cxx_std_20)
@@ -33,5 +53,7 @@ function(xpusim_test name)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(test_${name} PRIVATE XPUSIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE ${ARG_USES} xpusim_test_main xpusim_warnings)
+  target_precompile_headers(test_${name} REUSE_FROM xpusim_test_main)
+  xpusim_quick_compile(test_${name})
   catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
 endfunction()

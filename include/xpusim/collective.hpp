@@ -1,13 +1,14 @@
-// Collectives: what an algorithm sends where, what that costs on an idle fabric, and which one to pick.
-// Conventions follow nccl-tests and Chakra. `bytes` is:
+// Collectives: what an algorithm sends where, what that costs on an idle fabric, and which one to
+// pick. Conventions follow nccl-tests and Chakra. `bytes` is:
 //   ALL_REDUCE, BROADCAST, REDUCE        the buffer of one rank
 //   ALL_GATHER, GATHER                   the gathered buffer (n shares)
 //   REDUCE_SCATTER, SCATTER              the buffer before scattering (n shares)
 //   ALL_TO_ALL                           what one rank sends in total, its own share included
-//   SEND_RECV                            what every rank sends to the next one (rank i to (i + 1) mod n)
+//   SEND_RECV                            what every rank sends to the next one (rank i to (i + 1)
+//   mod n)
 // The root of BROADCAST, REDUCE, GATHER and SCATTER is rank 0 of the group.
-// busbw = algbw * factor: 2(n-1)/n for ALL_REDUCE, (n-1)/n for ALL_GATHER, REDUCE_SCATTER, ALL_TO_ALL, GATHER,
-// SCATTER, and 1 for the rest (NVIDIA/nccl-tests doc/PERFORMANCE.md).
+// busbw = algbw * factor: 2(n-1)/n for ALL_REDUCE, (n-1)/n for ALL_GATHER, REDUCE_SCATTER,
+// ALL_TO_ALL, GATHER, SCATTER, and 1 for the rest (NVIDIA/nccl-tests doc/PERFORMANCE.md).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,20 @@
 namespace xpusim {
 
 enum class CollectiveType : std::uint8_t {
-  ALL_REDUCE, REDUCE, ALL_GATHER, GATHER, SCATTER, BROADCAST, ALL_TO_ALL, REDUCE_SCATTER, BARRIER, SEND_RECV
+  ALL_REDUCE,
+  REDUCE,
+  ALL_GATHER,
+  GATHER,
+  SCATTER,
+  BROADCAST,
+  ALL_TO_ALL,
+  REDUCE_SCATTER,
+  BARRIER,
+  SEND_RECV
 };
 [[nodiscard]] std::string_view to_string(CollectiveType);
-[[nodiscard]] std::optional<CollectiveType> parse_collective_type(std::string_view);  ///< any case, "_" optional
+[[nodiscard]] std::optional<CollectiveType> parse_collective_type(
+    std::string_view);  ///< any case, "_" optional
 [[nodiscard]] double busbw_factor(CollectiveType, int ranks);
 
 // ---------------------------------------------------------------- what an algorithm produces
@@ -34,11 +45,12 @@ inline constexpr std::uint32_t kSwitch = 0xffffffffu;  ///< endpoint of in-switc
 /// One message of the algorithm, between indices into the group (or kSwitch).
 struct Message {
   std::uint32_t from = 0, to = 0;
-  double bytes = 0;              ///< payload
-  std::uint32_t first_chunk = 0, chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
-  std::uint32_t chunk_stride = 1;             ///< distance between them
-  bool reduce = false;           ///< the receiver adds (true) or copies (false)
-  std::uint32_t plane_slot = 0;  ///< index into CollectivePlan::planes
+  double bytes = 0;  ///< payload
+  std::uint32_t first_chunk = 0,
+                chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
+  std::uint32_t chunk_stride = 1;  ///< distance between them
+  bool reduce = false;             ///< the receiver adds (true) or copies (false)
+  std::uint32_t plane_slot = 0;    ///< index into CollectivePlan::planes
   std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
 };
 /// The full message-level schedule: a message starts when all messages it depends on have arrived.
@@ -77,22 +89,26 @@ struct CollectivePlan {
   double bytes = 0;
   std::uint32_t ranks = 0;
   std::string algorithm, protocol;
-  std::vector<PlaneId> planes;      ///< planes used; slot 0 is the innermost
-  std::vector<FluidPhase> phases;   ///< one after another
-  std::vector<TierLoad> tier_loads; ///< payload of all phases and groups
-  Seconds idle_time;                ///< closed form on an idle fabric: start_overhead plus the sum of the phases
-  Seconds message_overhead;         ///< `flow`: added to each message's path latency (protocol step cost), slot 0
-  Seconds outer_message_overhead;   ///< the same for messages on plane slot 1
-  Seconds start_overhead;           ///< once, before the first byte (base latency, pipeline fill); not in `phases`
-  double wire_factor = 1.0;         ///< wire_bytes / payload on slot 0
-  double outer_wire_factor = 1.0;   ///< the same on slot 1
-  double units_share = 0.0;         ///< execution units occupied on each member while it runs
+  std::vector<PlaneId> planes;       ///< planes used; slot 0 is the innermost
+  std::vector<FluidPhase> phases;    ///< one after another
+  std::vector<TierLoad> tier_loads;  ///< payload of all phases and groups
+  Seconds idle_time;  ///< closed form on an idle fabric: start_overhead plus the sum of the phases
+  Seconds message_overhead;  ///< `flow`: added to each message's path latency (protocol step cost),
+                             ///< slot 0
+  Seconds outer_message_overhead;  ///< the same for messages on plane slot 1
+  Seconds start_overhead;    ///< once, before the first byte (base latency, pipeline fill); not in
+                             ///< `phases`
+  double wire_factor = 1.0;  ///< wire_bytes / payload on slot 0
+  double outer_wire_factor = 1.0;     ///< the same on slot 1
+  double units_share = 0.0;           ///< execution units occupied on each member while it runs
   std::uint32_t pipeline_chunks = 1;  ///< chunks that a pipelined algorithm cuts the buffer into
-  std::string inner, outer;         ///< hierarchical: algorithms of the two levels
+  std::string inner, outer;           ///< hierarchical: algorithms of the two levels
   [[nodiscard]] Seconds overhead(std::uint32_t slot) const {
     return slot == 0 ? message_overhead : outer_message_overhead;
   }
-  [[nodiscard]] double wire(std::uint32_t slot) const { return slot == 0 ? wire_factor : outer_wire_factor; }
+  [[nodiscard]] double wire(std::uint32_t slot) const {
+    return slot == 0 ? wire_factor : outer_wire_factor;
+  }
 };
 
 struct CollectiveOptions {
@@ -110,17 +126,23 @@ struct CollectiveContext {
 /// Plans one collective for one group. `members`: devices in rank order, all different.
 /// Throws InputError when no plane connects the group or the algorithm does not support type/size.
 [[nodiscard]] CollectivePlan plan_collective(const CollectiveContext&, CollectiveType, Bytes,
-                                             std::span<const DeviceId> members, const CollectiveOptions& = {});
+                                             std::span<const DeviceId> members,
+                                             const CollectiveOptions& = {});
 
-/// Plans a collective that many groups run at once by symmetry (folding). Loads are those of all groups, kept only
-/// on the links that the first group uses, one link per distinct (tier, wire bytes) (the lowest id); tier_loads count all groups.
+/// Plans a collective that many groups run at once by symmetry (folding). Loads are those of all
+/// groups, kept only on the links that the first group uses, one link per distinct (tier, wire
+/// bytes) (the lowest id); tier_loads count all groups.
 [[nodiscard]] CollectivePlan plan_collective_class(const CollectiveContext&, CollectiveType, Bytes,
                                                    const std::vector<std::vector<DeviceId>>& groups,
                                                    const CollectiveOptions& = {});
 
-/// A point-to-point transfer as a plan of one phase; many symmetric ones at once when pairs.size() > 1.
-struct DevicePair { DeviceId from = 0, to = 0; };
-[[nodiscard]] CollectivePlan plan_transfer_class(const CollectiveContext&, Bytes, std::span<const DevicePair> pairs,
+/// A point-to-point transfer as a plan of one phase; many symmetric ones at once when pairs.size()
+/// > 1.
+struct DevicePair {
+  DeviceId from = 0, to = 0;
+};
+[[nodiscard]] CollectivePlan plan_transfer_class(const CollectiveContext&, Bytes,
+                                                 std::span<const DevicePair> pairs,
                                                  const CollectiveOptions& = {});
 
 /// The message-level schedule of a plan (fidelity `flow`).

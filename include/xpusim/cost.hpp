@@ -16,26 +16,28 @@ enum class OpKind : std::uint8_t {
   gemm,               ///< C[m,n] = A[m,k] B[k,n], `count` independent ones back to back
   grouped_gemm,       ///< `count` experts' GEMMs of [m,n,k] in one launch
   batched_gemm,       ///< `count` small GEMMs in one launch (unfused attention)
-  attention_forward,  ///< fused, causal: batch sequences of `sequence` tokens, the last ones of `context` keys
+  attention_forward,  ///< fused, causal: batch sequences of `sequence` tokens, the last ones of
+                      ///< `context` keys
   attention_backward,
-  memory,             ///< a streaming kernel that reads and writes `memory_bytes`
-  fixed               ///< a given duration (recorded trace, host overhead)
+  memory,  ///< a streaming kernel that reads and writes `memory_bytes`
+  fixed    ///< a given duration (recorded trace, host overhead)
 };
 
 /// One kernel (or `count` equal ones). Unused fields stay 0.
 struct ComputeOp {
   OpKind kind = OpKind::fixed;
-  std::string label;           ///< "qkv_projection": what people read
-  std::string format = "bf16"; ///< compute format: selects peak and curves
+  std::string label;            ///< "qkv_projection": what people read
+  std::string format = "bf16";  ///< compute format: selects peak and curves
   std::int64_t m = 0, n = 0, k = 0;
   std::int64_t count = 1;
-  std::int64_t batch = 0, sequence = 0, context = 0, heads = 0, kv_heads = 0, head_dim = 0, v_dim = 0;
-  double flops = 0;            ///< 0 = derived from the shape; set for roofline ops of a trace (kind memory)
-  double memory_bytes = 0;     ///< 0 = derived from the shape
-  double operand_bytes = 2;    ///< bytes per stored operand element
+  std::int64_t batch = 0, sequence = 0, context = 0, heads = 0, kv_heads = 0, head_dim = 0,
+               v_dim = 0;
+  double flops = 0;  ///< 0 = derived from the shape; set for roofline ops of a trace (kind memory)
+  double memory_bytes = 0;   ///< 0 = derived from the shape
+  double operand_bytes = 2;  ///< bytes per stored operand element
   double output_bytes = 2;
-  double seconds = 0;          ///< kind fixed
-  int kernels = 1;             ///< launches, each with the software's launch gap
+  double seconds = 0;  ///< kind fixed
+  int kernels = 1;     ///< launches, each with the software's launch gap
 };
 
 /// Cost at the chip's clock under the power cap.
@@ -43,23 +45,24 @@ struct OpCost {
   Seconds duration;
   Flops flops;
   Bytes memory_bytes;
-  Joules energy;            ///< dynamic: above idle, for the whole operation
-  double clock = 1.0;       ///< share of full clock while it runs
+  Joules energy;       ///< dynamic: above idle, for the whole operation
+  double clock = 1.0;  ///< share of full clock while it runs
   bool compute_bound = false;
-  bool measured = false;    ///< a curve point was near; otherwise roofline with large-size efficiency
+  bool measured = false;  ///< a curve point was near; otherwise roofline with large-size efficiency
 };
 
 class CurveSet;  ///< measured curves of one chip, prepared for interpolation (src/cost/curves.hpp)
 
 struct CostOptions {
   RankUnit rank = RankUnit::package;
-  Watts power_cap{};        ///< per package; 0 = TDP
+  Watts power_cap{};  ///< per package; 0 = TDP
   bool graph_capture = false;
 };
 
-/// Roofline with tile and wave quantisation, scaled by the measured curves of (operation, format, software).
-/// Formulas: docs/model.md, "What a kernel costs". Durations at the rated power (TDP) are what the curves say; a power
-/// cap below it slows the compute-bound part down. Not safe for concurrent use: `cost` collects notes.
+/// Roofline with tile and wave quantisation, scaled by the measured curves of (operation, format,
+/// software). Formulas: docs/model.md, "What a kernel costs". Durations at the rated power (TDP)
+/// are what the curves say; a power cap below it slows the compute-bound part down. Not safe for
+/// concurrent use: `cost` collects notes.
 class CostModel {
  public:
   CostModel(const ChipSpec&, const SoftwareSpec&, CostOptions = {});
@@ -92,10 +95,12 @@ class CostModel {
   mutable std::vector<std::string> notes_;
 };
 
-/// Bytes of one stored element of a format, scales of block formats included; 0 for an unknown name.
+/// Bytes of one stored element of a format, scales of block formats included; 0 for an unknown
+/// name.
 [[nodiscard]] double format_bytes(std::string_view format);
 
-/// FLOPs and bytes that follow from an operation's shape alone (no chip): for MFU formulas and tests.
+/// FLOPs and bytes that follow from an operation's shape alone (no chip): for MFU formulas and
+/// tests.
 [[nodiscard]] Flops op_flops(const ComputeOp&);
 [[nodiscard]] Bytes op_bytes(const ComputeOp&);
 

@@ -57,8 +57,8 @@ class Diagnostics {
   std::vector<Diagnostic> items_;
 };
 
-/// "file:line:col: error[code]: message", the source line (at most 120 columns, cut around the span),
-/// a caret under the span followed by " help: ...". No trailing blank line.
+/// "file:line:col: error[code]: message", the source line (at most 120 columns, cut around the
+/// span), a caret under the span followed by " help: ...". No trailing blank line.
 [[nodiscard]] std::string render(const Diagnostic&, bool color = false);
 [[nodiscard]] std::string render(const Diagnostics&, bool color = false);
 
@@ -80,7 +80,9 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or "".
-[[nodiscard]] std::string_view nearest_word(std::string_view word, const std::vector<std::string>& candidates);
+/// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or
+/// "".
+[[nodiscard]] std::string_view nearest_word(std::string_view word,
+                                            const std::vector<std::string>& candidates);
 
 }  // namespace xpusim

@@ -33,13 +33,14 @@ class Machine {
   [[nodiscard]] Seconds now() const;
   [[nodiscard]] Fidelity fidelity() const;  ///< what `automatic` became
 
-  /// Runs an operation of `duration` (at full execution units) on a device; several at once share its units, and a
-  /// collective running there takes its units_share away (docs/model.md, "Overlap").
+  /// Runs an operation of `duration` (at full execution units) on a device; several at once share
+  /// its units, and a collective running there takes its units_share away (docs/model.md,
+  /// "Overlap").
   void compute(DeviceId, Seconds duration, Callback done);
-  /// Runs a planned collective or transfer class. `members` in rank order (needed by `flow`); `occupied`: devices
-  /// whose execution units it takes.
-  void communicate(std::shared_ptr<const CollectivePlan>, std::span<const DeviceId> members, std::span<const DeviceId> occupied,
-                   Purpose, Callback done);
+  /// Runs a planned collective or transfer class. `members` in rank order (needed by `flow`);
+  /// `occupied`: devices whose execution units it takes.
+  void communicate(std::shared_ptr<const CollectivePlan>, std::span<const DeviceId> members,
+                   std::span<const DeviceId> occupied, Purpose, Callback done);
   void at(Seconds when, Callback);
   void report(const ActivityEvent&);  ///< programs announce what they finished
 
@@ -56,16 +57,17 @@ class Machine {
 struct StaticRunResult {
   Seconds makespan;
   std::uint64_t tasks = 0;
-  std::uint64_t unfinished = 0;          ///< > 0: a deadlock; `stuck` names the first tasks
+  std::uint64_t unfinished = 0;  ///< > 0: a deadlock; `stuck` names the first tasks
   std::vector<std::string> stuck;
-  std::vector<std::shared_ptr<const CollectivePlan>> plans;  ///< distinct plans used, in first-use order
-  std::map<Purpose, std::set<PlaneId>> planes;               ///< planes that the traffic of each purpose used
+  std::vector<std::shared_ptr<const CollectivePlan>>
+      plans;                                    ///< distinct plans used, in first-use order
+  std::map<Purpose, std::set<PlaneId>> planes;  ///< planes that the traffic of each purpose used
 };
 struct StaticRunOptions {
   std::map<std::string, std::string> planes;      ///< purpose -> plane
   std::map<std::string, std::string> algorithms;  ///< collective type -> algorithm
 };
-[[nodiscard]] StaticRunResult run_task_graph(Machine&, const TaskGraph&, const CollectiveContext&, const CostModel&,
-                                             const StaticRunOptions& = {});
+[[nodiscard]] StaticRunResult run_task_graph(Machine&, const TaskGraph&, const CollectiveContext&,
+                                             const CostModel&, const StaticRunOptions& = {});
 
 }  // namespace xpusim

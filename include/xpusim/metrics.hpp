@@ -1,5 +1,5 @@
-// Listeners that turn the engine's events into results: where the time went, which link is full, how much was done.
-// Formulas: docs/model.md, "Metrics".
+// Listeners that turn the engine's events into results: where the time went, which link is full,
+// how much was done. Formulas: docs/model.md, "Metrics".
 #pragma once
 
 #include <array>
@@ -15,9 +15,11 @@ using Breakdown = TrainingResult::Breakdown;
 
 /// Attributes every instant of every rank to one cause; the first that holds wins:
 ///   1. a kernel runs: `optimizer` if its purpose says so and no other kernel runs, else `compute`;
-///   2. a collective or transfer of this rank (as sender or receiver) is in flight: `exposed_<purpose>`, in the
+///   2. a collective or transfer of this rank (as sender or receiver) is in flight:
+///   `exposed_<purpose>`, in the
 ///      order tp, cp, ep, pp, dp, other;
-///   3. nothing of this rank moves: `bubble`. Waiting for late members of a collective is bubble, too: it is an
+///   3. nothing of this rank moves: `bubble`. Waiting for late members of a collective is bubble,
+///   too: it is an
 ///      imbalance, not a cost of the network.
 /// Memory: one disjoint interval list per rank and cause.
 class BreakdownListener final : public EngineObserver {
@@ -56,7 +58,8 @@ class LinkListener final : public EngineObserver {
   void on_traffic(const TrafficEvent&) override;
   void on_end(Seconds makespan) override;
 
-  /// Every tier of the fabric, and the `hottest` links by utilisation, then id (links without bytes never).
+  /// Every tier of the fabric, and the `hottest` links by utilisation, then id (links without bytes
+  /// never).
   [[nodiscard]] LinksResult result(std::size_t hottest = 10) const;
 
  private:

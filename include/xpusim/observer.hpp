@@ -16,10 +16,10 @@ struct ActivityEvent {
   DeviceId device = 0;
   std::uint32_t multiplicity = 1;
   TaskId task = 0;
-  std::uint32_t op = 0;          ///< index as in Task::op
+  std::uint32_t op = 0;  ///< index as in Task::op
   std::uint32_t label = 0;
-  Seconds ready;                 ///< dependencies met and (collectives) this rank arrived
-  Seconds start;                 ///< first moment it held its resources; for collectives: all had arrived
+  Seconds ready;  ///< dependencies met and (collectives) this rank arrived
+  Seconds start;  ///< first moment it held its resources; for collectives: all had arrived
   Seconds end;
   const OpCost* cost = nullptr;  ///< compute only
   Stream stream = Stream::none;  ///< as in Task; a kernel on `host` keeps no chip busy

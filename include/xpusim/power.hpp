@@ -20,10 +20,11 @@ struct PowerPart {
   Watts watts;
 };
 struct PowerBreakdown {
-  std::vector<PowerPart> parts;  ///< chip_idle, chip_dynamic, links, components as listed, conversion
-  Watts total;                   ///< sum of the parts: AC side
-  Watts node;                    ///< one node, AC side: chips, links, parts of scope chip and node, their conversion
-  Watts chip;                    ///< one chip that is used: idle and dynamic
+  std::vector<PowerPart>
+      parts;    ///< chip_idle, chip_dynamic, links, components as listed, conversion
+  Watts total;  ///< sum of the parts: AC side
+  Watts node;   ///< one node, AC side: chips, links, parts of scope chip and node, their conversion
+  Watts chip;   ///< one chip that is used: idle and dynamic
   [[nodiscard]] Watts of_kind(std::string_view kind) const;
 };
 
@@ -35,19 +36,21 @@ struct PowerActivity {
   std::vector<double> planes;  ///< utilisation by index into SystemSpec::planes
 };
 
-/// The power of a system, or of the part of it that a job uses. Nodes are used whole: a job on p packages powers
-/// ceil(p / chips_per_node) nodes, idle chips in them included; parts of supernode and system scope count in
-/// proportion to the nodes used.
+/// The power of a system, or of the part of it that a job uses. Nodes are used whole: a job on p
+/// packages powers ceil(p / chips_per_node) nodes, idle chips in them included; parts of supernode
+/// and system scope count in proportion to the nodes used.
 class PowerModel {
  public:
-  /// `packages_used` 0 = all. Throws InputError when the system has fewer packages, or an activity names no plane.
+  /// `packages_used` 0 = all. Throws InputError when the system has fewer packages, or an activity
+  /// names no plane.
   PowerModel(const SystemSpec&, const ChipSpec&, std::uint64_t packages_used = 0);
   [[nodiscard]] PowerBreakdown at(const PowerActivity&) const;
   [[nodiscard]] std::uint64_t packages_used() const { return packages_used_; }
   [[nodiscard]] std::uint64_t nodes_used() const { return nodes_used_; }
 
-  [[nodiscard]] PowerBreakdown idle() const;     ///< nothing runs
-  [[nodiscard]] PowerBreakdown maximum() const;  ///< every chip at TDP, every part at `active`; TDP holds link energy
+  [[nodiscard]] PowerBreakdown idle() const;  ///< nothing runs
+  [[nodiscard]] PowerBreakdown maximum()
+      const;  ///< every chip at TDP, every part at `active`; TDP holds link energy
 
  private:
   [[nodiscard]] double units(ComponentScope) const;
@@ -61,14 +64,15 @@ class PowerModel {
 /// All-in power by part: what a rack has to deliver at most. Used by checks and tables.
 [[nodiscard]] PowerBreakdown max_power(const SystemSpec&, const ChipSpec&);
 
-/// Integrates power over a run. Peak: the busiest of 512 to 1024 equal slices of the run (the last one is up to twice
-/// as long), so it is the mean over about a thousandth of the run, not a spike.
+/// Integrates power over a run. Peak: the busiest of 512 to 1024 equal slices of the run (the last
+/// one is up to twice as long), so it is the mean over about a thousandth of the run, not a spike.
 class PowerListener final : public EngineObserver {
  public:
   static constexpr std::size_t kSlices = 1024;
 
   /// The fabric must outlive the listener.
-  PowerListener(const SystemSpec&, const ChipSpec&, const Fabric&, std::uint64_t packages_used, RankUnit);
+  PowerListener(const SystemSpec&, const ChipSpec&, const Fabric&, std::uint64_t packages_used,
+                RankUnit);
   void on_activity(const ActivityEvent&) override;
   void on_traffic(const TrafficEvent&) override;
   void on_end(Seconds makespan) override;
@@ -92,9 +96,9 @@ class PowerListener final : public EngineObserver {
   PowerModel power_;
   const Fabric* fabric_;
   double devices_used_ = 0;
-  std::vector<int> plane_index_;           ///< PlaneId -> SystemSpec::planes, -1 for die-to-die
-  std::vector<double> plane_capacity_;     ///< by SystemSpec::planes: bytes/s of the part used
-  std::vector<double> tier_energy_;        ///< J/byte
+  std::vector<int> plane_index_;        ///< PlaneId -> SystemSpec::planes, -1 for die-to-die
+  std::vector<double> plane_capacity_;  ///< by SystemSpec::planes: bytes/s of the part used
+  std::vector<double> tier_energy_;     ///< J/byte
   std::vector<Slice> slices_;
   Slice sum_;
   double width_ = 1e-9;

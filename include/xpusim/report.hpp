@@ -13,7 +13,7 @@ namespace xpusim {
 enum class ReportFormat { table, markdown, csv, json };
 [[nodiscard]] std::optional<ReportFormat> parse_report_format(std::string_view);
 void write_report(std::ostream&, const RunReport&, ReportFormat);
-[[nodiscard]] std::string report_to_json(const SystemResult&);            ///< for the pipe between processes
+[[nodiscard]] std::string report_to_json(const SystemResult&);  ///< for the pipe between processes
 [[nodiscard]] SystemResult system_result_from_json(const std::string&);
 
 }  // namespace xpusim

@@ -1,5 +1,5 @@
-// The result of a run as plain values: what listeners fill and writers print. Names are stable; units are in the
-// names or SI.
+// The result of a run as plain values: what listeners fill and writers print. Names are stable;
+// units are in the names or SI.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,13 @@
 namespace xpusim {
 
 struct TrainingResult {
-  double step_time_s = 0, tokens_per_s = 0, tokens_per_s_per_chip = 0, tflops_per_chip = 0, mfu = 0, hfu = 0;
+  double step_time_s = 0, tokens_per_s = 0, tokens_per_s_per_chip = 0, tflops_per_chip = 0, mfu = 0,
+         hfu = 0;
   struct Breakdown {
-    double compute = 0, exposed_tp = 0, exposed_cp = 0, exposed_ep = 0, exposed_pp = 0, exposed_dp = 0, bubble = 0,
-           optimizer = 0;
-    double exposed_other = 0;  ///< traffic of no known purpose (recorded traces); shown only when above 0
+    double compute = 0, exposed_tp = 0, exposed_cp = 0, exposed_ep = 0, exposed_pp = 0,
+           exposed_dp = 0, bubble = 0, optimizer = 0;
+    double exposed_other =
+        0;  ///< traffic of no known purpose (recorded traces); shown only when above 0
   } breakdown_s;
   struct Memory {
     double parameters = 0, gradients = 0, optimizer = 0, activations = 0, total = 0, capacity = 0;
@@ -36,15 +38,17 @@ struct CollectiveResult {
 };
 struct PowerResult {
   double mean_w = 0, peak_w = 0, energy_j = 0;
-  std::vector<std::pair<std::string, double>> energy_j_by_component;  ///< chip_idle, chip_dynamic, cpu, ...
+  std::vector<std::pair<std::string, double>>
+      energy_j_by_component;  ///< chip_idle, chip_dynamic, cpu, ...
   std::optional<double> tokens_per_j;
-  double mean_chip_w = 0;   ///< one chip
-  double mean_node_w = 0;   ///< one node, AC side, without system-scope components
+  double mean_chip_w = 0;  ///< one chip
+  double mean_node_w = 0;  ///< one node, AC side, without system-scope components
 };
 struct TierResult {
   std::string plane, tier;
   std::uint64_t links = 0;
-  double bytes = 0, mean_utilization = 0, peak_utilization = 0;  ///< of effective capacity, over the run / busiest link
+  double bytes = 0, mean_utilization = 0,
+         peak_utilization = 0;  ///< of effective capacity, over the run / busiest link
 };
 struct HotLink {
   std::string link;
@@ -65,7 +69,7 @@ struct SystemResult {
   std::string system;
   std::uint64_t chips = 0;
   std::string software;
-  std::string parallelism;  ///< "TP8 PP16 DP3 VP8 EP1", as run
+  std::string parallelism;                    ///< "TP8 PP16 DP3 VP8 EP1", as run
   std::map<std::string, std::string> planes;  ///< traffic kind -> plane used
   std::optional<TrainingResult> training;
   std::optional<ReplayResult> replay;
@@ -73,8 +77,8 @@ struct SystemResult {
   std::optional<PowerResult> power;
   std::optional<LinksResult> links;
   SimulationResult simulation;
-  std::vector<std::string> notes;   ///< assumptions and fall-backs
-  std::string error;                ///< set when this system could not run ("does not fit: ..."); no results then
+  std::vector<std::string> notes;  ///< assumptions and fall-backs
+  std::string error;  ///< set when this system could not run ("does not fit: ..."); no results then
 };
 struct Manifest {
   std::string version, commit;

@@ -17,25 +17,27 @@ namespace xpusim {
 
 /// Everything one system's run needs, validated and in one place.
 struct RunInput {
-  ScenarioSpec scenario;      ///< with the system's own parallelism and training in place
+  ScenarioSpec scenario;  ///< with the system's own parallelism and training in place
   ScenarioSystemSpec entry;
-  SystemSpec system;          ///< with the scenario's node count in place
+  SystemSpec system;  ///< with the scenario's node count in place
   ChipSpec chip;
   LinkParts links;
   SoftwareSpec software;
   std::optional<ModelSpec> model;
-  SourceSpan scenario_span;   ///< for messages about the scenario as a whole
+  SourceSpan scenario_span;  ///< for messages about the scenario as a whole
 };
 
 /// Loads what scenario.systems[index] refers to. Throws InputError.
 [[nodiscard]] RunInput resolve_run(Catalogue&, const ScenarioSpec&, std::size_t index);
 
 /// Runs one system of a scenario. One simulation per process (docs/decisions/0002).
-/// A job that does not fit its system is a result with `error` set; other user mistakes throw InputError.
+/// A job that does not fit its system is a result with `error` set; other user mistakes throw
+/// InputError.
 [[nodiscard]] SystemResult simulate(const RunInput&);
 
-/// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one sentence each.
-/// Throws InputError for a metric or a comparison that does not exist.
-[[nodiscard]] std::vector<std::string> missed_expectations(const ScenarioSpec&, const SystemResult&);
+/// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one
+/// sentence each. Throws InputError for a metric or a comparison that does not exist.
+[[nodiscard]] std::vector<std::string> missed_expectations(const ScenarioSpec&,
+                                                           const SystemResult&);
 
 }  // namespace xpusim

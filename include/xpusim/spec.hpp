@@ -1,6 +1,6 @@
-// What the user described, validated and in base units: parts of the catalogue and questions about them.
-// Plain values; no JSON, no SimGrid. Field comments are units and meaning; the field tables of `config`
-// carry the user-facing text.
+// What the user described, validated and in base units: parts of the catalogue and questions about
+// them. Plain values; no JSON, no SimGrid. Field comments are units and meaning; the field tables
+// of `config` carry the user-facing text.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,11 @@ namespace xpusim {
 
 enum class Confidence { vendor, paper, measured, press, estimate };
 
-/// Where a number comes from; keyed by the JSON pointer of the value (or of an object that holds it).
+/// Where a number comes from; keyed by the JSON pointer of the value (or of an object that holds
+/// it).
 struct Provenance {
   std::string pointer;
-  std::string document;    ///< "CM384 arXiv 2506.12708v2, section 3.3"
+  std::string document;  ///< "CM384 arXiv 2506.12708v2, section 3.3"
   Confidence confidence = Confidence::estimate;
   std::string derivation;  ///< how an estimate was derived; required for `estimate`
 };
@@ -36,8 +37,8 @@ struct Alternative {
 
 /// An aggregate figure that somebody published; `check` derives it from parts.
 struct Claim {
-  std::string figure;  ///< name of a derived figure: "system.peak.bf16"
-  std::string value;   ///< with unit
+  std::string figure;      ///< name of a derived figure: "system.peak.bf16"
+  std::string value;       ///< with unit
   double tolerance = 0.0;  ///< relative, |derived/claimed - 1|
   std::string source;
   std::string note;
@@ -59,18 +60,20 @@ struct PartInfo {
 /// One kind of link: a directed lane bundle as counted on a data sheet.
 struct LinkSpec {
   PartInfo info;
-  BytesPerSecond bandwidth;    ///< per direction, nominal payload rate of one link
-  double efficiency = 1.0;     ///< share of `bandwidth` that bulk transfers reach (0, 1]
-  Seconds latency;             ///< one-way, of the hop over this link (serialiser, cable, receiver), without switch
-  Seconds endpoint_latency;    ///< software/DMA cost of one message at the endpoints, added once per message
-  JoulesPerByte energy;        ///< both ends, per byte carried; 0 when part of constant component power
+  BytesPerSecond bandwidth;  ///< per direction, nominal payload rate of one link
+  double efficiency = 1.0;   ///< share of `bandwidth` that bulk transfers reach (0, 1]
+  Seconds latency;  ///< one-way, of the hop over this link (serialiser, cable, receiver), without
+                    ///< switch
+  Seconds endpoint_latency;  ///< software/DMA cost of one message at the endpoints, added once per
+                             ///< message
+  JoulesPerByte energy;  ///< both ends, per byte carried; 0 when part of constant component power
 };
 
 struct MemorySpec {
-  std::string technology;     ///< "HBM3"
-  Bytes capacity;             ///< what the driver reports
-  Bytes marketed;             ///< the data sheet's figure; tables and claims only
-  BytesPerSecond bandwidth;   ///< nominal
+  std::string technology;    ///< "HBM3"
+  Bytes capacity;            ///< what the driver reports
+  Bytes marketed;            ///< the data sheet's figure; tables and claims only
+  BytesPerSecond bandwidth;  ///< nominal
 };
 
 /// A measured or estimated curve of a kernel family. Points are rows of numbers.
@@ -81,10 +84,11 @@ struct MemorySpec {
 ///  memory:             [bytes, bytes_per_second]
 struct CurveSpec {
   std::string operation;
-  std::string format;     ///< compute format: "bf16", "fp8", ...; "" for memory
-  std::string software;   ///< software generation the points were measured with
+  std::string format;    ///< compute format: "bf16", "fp8", ...; "" for memory
+  std::string software;  ///< software generation the points were measured with
   std::vector<std::vector<double>> points;
-  FlopsPerSecond peak{};              ///< peak of the measured chip; 0 = the chip's. Keeps what-ifs apart from facts
+  FlopsPerSecond
+      peak{};  ///< peak of the measured chip; 0 = the chip's. Keeps what-ifs apart from facts
   BytesPerSecond memory_bandwidth{};  ///< memory bandwidth of the measured chip; 0 = the chip's
 };
 
@@ -97,29 +101,30 @@ struct DieSpec {
 
 /// Execution units and the tiles their GEMM kernels use: wave and tile quantisation.
 struct UnitsSpec {
-  int count = 0;        ///< SMs, AI cores: what one GEMM tile occupies (whole package)
+  int count = 0;  ///< SMs, AI cores: what one GEMM tile occupies (whole package)
   int tile_m = 128;
   int tile_n = 128;
   int tile_k = 64;
-  Hertz clock;          ///< clock at which `peak` holds
+  Hertz clock;  ///< clock at which `peak` holds
 };
 
-/// Efficiency of kernel families at large sizes, where no curve point is near. Shares of peak / nominal.
+/// Efficiency of kernel families at large sizes, where no curve point is near. Shares of peak /
+/// nominal.
 struct EfficiencySpec {
   std::map<std::string, double> gemm;       ///< by format; share of peak
   std::map<std::string, double> attention;  ///< "forward", "backward", "mla"; share of BF16 peak
   double memory = 0.8;                      ///< share of nominal memory bandwidth, large streams
-  Bytes memory_half_size;                   ///< size at which a stream reaches half of that (latency-bandwidth)
+  Bytes memory_half_size;  ///< size at which a stream reaches half of that (latency-bandwidth)
 };
 
 struct ChipPowerSpec {
   Watts idle;
   Watts tdp;
   std::map<std::string, JoulesPerFlop> per_flop;  ///< dynamic, by compute format, at full clock
-  JoulesPerByte per_memory_byte;                  ///< dynamic, main memory access incl. on-chip movement
-  Watts active;               ///< added while any kernel runs (clocks and front end awake)
-  double clock_exponent = 2.5;  ///< dynamic power ~ clock^exponent (voltage follows frequency)
-  double min_clock = 0.3;       ///< lowest clock, as a share of the full one, that a power cap can reach
+  JoulesPerByte per_memory_byte;  ///< dynamic, main memory access incl. on-chip movement
+  Watts active;                   ///< added while any kernel runs (clocks and front end awake)
+  double clock_exponent = 2.5;    ///< dynamic power ~ clock^exponent (voltage follows frequency)
+  double min_clock = 0.3;  ///< lowest clock, as a share of the full one, that a power cap can reach
 };
 
 struct PortSpec {
@@ -133,7 +138,8 @@ struct ChipSpec {
   int year = 0;
   std::string process;
   DieSpec dies;
-  std::map<std::string, FlopsPerSecond> peak;  ///< dense, by format: bf16 fp16 fp8 int8 fp4 tf32 fp32 fp64
+  std::map<std::string, FlopsPerSecond>
+      peak;  ///< dense, by format: bf16 fp16 fp8 int8 fp4 tf32 fp32 fp64
   MemorySpec memory;
   Bytes last_level_cache;
   UnitsSpec units;
@@ -158,32 +164,33 @@ struct LinkFault {
   double capacity = 0;  ///< remaining share of the link's bandwidth, [0, 1)
 };
 
-/// One network of a system. An instance of it spans `domain` devices; a system holds as many instances as fit.
+/// One network of a system. An instance of it spans `domain` devices; a system holds as many
+/// instances as fit.
 struct PlaneSpec {
-  std::string name;                      ///< "ub", "rdma", "nvlink"
+  std::string name;  ///< "ub", "rdma", "nvlink"
   PlaneRole role = PlaneRole::scale_up;
   PlaneShape shape = PlaneShape::single_switch;
-  int domain = 0;                        ///< packages per instance; 0 = all of the system
-  std::string link;                      ///< device port link part
-  double links_per_device = 0;           ///< links of a package on this plane, over all sub-planes
-  int sub_planes = 1;                    ///< parallel rails
-  int lost_sub_planes = 0;               ///< what-if: so many sub-planes are gone
+  int domain = 0;               ///< packages per instance; 0 = all of the system
+  std::string link;             ///< device port link part
+  double links_per_device = 0;  ///< links of a package on this plane, over all sub-planes
+  int sub_planes = 1;           ///< parallel rails
+  int lost_sub_planes = 0;      ///< what-if: so many sub-planes are gone
   Spreading spreading = Spreading::spray;
-  Seconds switch_latency;                ///< per switch crossed
-  bool in_switch_reduction = false;      ///< NVLS / SHARP class
+  Seconds switch_latency;            ///< per switch crossed
+  bool in_switch_reduction = false;  ///< NVLS / SHARP class
   // clos and rail_optimised
-  int devices_per_leaf = 0;              ///< packages under one leaf (per rail for rail_optimised)
-  double oversubscription = 1.0;         ///< leaf down capacity / leaf up capacity
-  std::string uplink;                    ///< link part between leaf and spine; "" = same as `link`
-  int spines = 1;                        ///< spine switches per sub-plane (ECMP choices under `hash`)
-  int rails = 1;                         ///< rail_optimised: device i of a node is on rail i % rails
+  int devices_per_leaf = 0;       ///< packages under one leaf (per rail for rail_optimised)
+  double oversubscription = 1.0;  ///< leaf down capacity / leaf up capacity
+  std::string uplink;             ///< link part between leaf and spine; "" = same as `link`
+  int spines = 1;                 ///< spine switches per sub-plane (ECMP choices under `hash`)
+  int rails = 1;                  ///< rail_optimised: device i of a node is on rail i % rails
   // torus
-  std::vector<int> dimensions;           ///< packages along each axis
+  std::vector<int> dimensions;  ///< packages along each axis
   // dragonfly
   int devices_per_router = 0;
   int routers_per_group = 0;
   double global_links_per_router = 0;
-  double local_links_per_pair = 1;       ///< links between two routers of a group
+  double local_links_per_pair = 1;  ///< links between two routers of a group
   std::vector<LinkFault> faults;
 };
 
@@ -192,13 +199,15 @@ enum class ComponentScope { system, supernode, node, chip };
 /// A power-drawing part that is not a chip.
 struct ComponentSpec {
   std::string name;
-  std::string kind;       ///< cpu, memory, nic, dpu, switch, optics, storage, fan, pump, other
+  std::string kind;  ///< cpu, memory, nic, dpu, switch, optics, storage, fan, pump, other
   ComponentScope scope = ComponentScope::node;
-  double count = 0;       ///< per scope unit
-  Watts idle;             ///< each
-  Watts active;           ///< each, at full activity
-  std::string activity;   ///< what moves it from idle to active: "" constant at `active`, "compute", or a plane name
-  double per_it_watt = 0; ///< fans, pumps: watts per watt of everything before it (count, idle, active unused)
+  double count = 0;      ///< per scope unit
+  Watts idle;            ///< each
+  Watts active;          ///< each, at full activity
+  std::string activity;  ///< what moves it from idle to active: "" constant at `active`, "compute",
+                         ///< or a plane name
+  double per_it_watt =
+      0;  ///< fans, pumps: watts per watt of everything before it (count, idle, active unused)
 };
 
 struct PowerDeliverySpec {
@@ -209,16 +218,16 @@ struct PowerDeliverySpec {
 struct SystemSpec {
   PartInfo info;
   std::string vendor;
-  std::string chip;            ///< chip part
+  std::string chip;  ///< chip part
   int nodes = 1;
   int chips_per_node = 8;
-  int supernode_chips = 0;     ///< packages in one scale-up domain; 0 = all
+  int supernode_chips = 0;  ///< packages in one scale-up domain; 0 = all
   std::vector<PlaneSpec> planes;
   std::vector<ComponentSpec> components;
   PowerDeliverySpec power;
   std::string cooling;
   int racks = 0;
-  Dollars price;               ///< 0 = not published
+  Dollars price;  ///< 0 = not published
 };
 
 // ---------------------------------------------------------------- models
@@ -233,7 +242,7 @@ struct MlaSpec {
 struct MoeSpec {
   int experts = 0;
   int top_k = 0;
-  int shared = 0;        ///< shared experts of width `ffn`
+  int shared = 0;  ///< shared experts of width `ffn`
   int ffn = 0;
   int dense_layers = 0;  ///< first layers with a dense FFN
 };
@@ -245,18 +254,18 @@ struct ModelSpec {
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;
-  int ffn = 0;                  ///< dense FFN width (0 when every layer is MoE)
-  bool gated = true;            ///< three FFN matrices (SwiGLU) or two
+  int ffn = 0;        ///< dense FFN width (0 when every layer is MoE)
+  bool gated = true;  ///< three FFN matrices (SwiGLU) or two
   int vocabulary = 0;
   bool tied_embedding = false;
-  bool bias = false;            ///< linear layers carry biases (GPT-3)
-  int learned_positions = 0;    ///< rows of a learned position embedding
+  bool bias = false;          ///< linear layers carry biases (GPT-3)
+  int learned_positions = 0;  ///< rows of a learned position embedding
   int norms_per_layer = 2;
-  bool layer_norm = false;      ///< LayerNorm (weight and bias) instead of RMSNorm
+  bool layer_norm = false;  ///< LayerNorm (weight and bias) instead of RMSNorm
   std::optional<MlaSpec> mla;
   std::optional<MoeSpec> moe;
   int mtp_layers = 0;
-  double published_parameters = 0;         ///< count; 0 = not published
+  double published_parameters = 0;  ///< count; 0 = not published
   double published_active_parameters = 0;
 };
 
@@ -264,48 +273,52 @@ struct ModelSpec {
 
 /// How one protocol of a collective library moves bytes.
 struct ProtocolSpec {
-  std::string name;                    ///< "simple", "ll128", "ll"
-  double bandwidth_share = 1.0;        ///< payload rate / link's effective rate
-  Seconds base_latency;                ///< once per collective
-  std::map<std::string, Seconds> step_latency;  ///< per algorithm step by link part name or "default"
-  BytesPerSecond max_bandwidth;        ///< per rank cap; 0 = none
+  std::string name;              ///< "simple", "ll128", "ll"
+  double bandwidth_share = 1.0;  ///< payload rate / link's effective rate
+  Seconds base_latency;          ///< once per collective
+  std::map<std::string, Seconds>
+      step_latency;              ///< per algorithm step by link part name or "default"
+  BytesPerSecond max_bandwidth;  ///< per rank cap; 0 = none
 };
 /// A library halves its chunk while a buffer holds less than so many rounds of it.
 struct ChunkStep {
-  double below_rounds = 0;             ///< applies when bytes < below_rounds * channels * heads * (chunk so far)
+  double below_rounds =
+      0;  ///< applies when bytes < below_rounds * channels * heads * (chunk so far)
   Bytes chunk;
 };
 /// An algorithm as this library runs it.
 struct LibraryAlgorithmSpec {
-  std::string algorithm;               ///< registry name: "ring", "double_binary_tree", "in_switch", ...
+  std::string algorithm;  ///< registry name: "ring", "double_binary_tree", "in_switch", ...
   std::vector<ProtocolSpec> protocols;
-  std::map<std::string, double> bandwidth_share;  ///< extra factor by link part name ("default" otherwise)
-  double pipeline_stages = 0;          ///< pipeline fill: stages * min(bytes, channels * heads * chunk) / bandwidth
-  Bytes chunk;                         ///< bytes in flight per stage, channel and head at large sizes; 0 = none
+  std::map<std::string, double>
+      bandwidth_share;  ///< extra factor by link part name ("default" otherwise)
+  double pipeline_stages =
+      0;        ///< pipeline fill: stages * min(bytes, channels * heads * chunk) / bandwidth
+  Bytes chunk;  ///< bytes in flight per stage, channel and head at large sizes; 0 = none
   int min_ranks = 2;
-  int max_ranks = 0;                   ///< 0 = any
-  std::vector<std::string> links;      ///< only on planes of these link parts; empty = any
-  std::vector<std::string> types;      ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
-  int channels = 1;                    ///< parallel channels, each with a chunk in flight
-  int max_heads = 1;                   ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
-  std::vector<BytesPerSecond> head_rates;  ///< in_switch: rates tried per head, largest first; the first with
-                                           ///< (heads + 1) * rate <= port rate is used; empty = port rate
-  std::vector<ChunkStep> chunk_steps;  ///< smaller chunks for smaller buffers; the last that applies counts
+  int max_ranks = 0;               ///< 0 = any
+  std::vector<std::string> links;  ///< only on planes of these link parts; empty = any
+  std::vector<std::string>
+      types;          ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
+  int channels = 1;   ///< parallel channels, each with a chunk in flight
+  int max_heads = 1;  ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
+  std::vector<ChunkStep>
+      chunk_steps;  ///< smaller chunks for smaller buffers; the last that applies counts
 };
 struct CollectiveLibrarySpec {
   std::vector<LibraryAlgorithmSpec> algorithms;
-  double units_share = 0;              ///< share of the chip's execution units a running collective occupies
+  double units_share = 0;  ///< share of the chip's execution units a running collective occupies
 };
 struct SoftwareSpec {
   PartInfo info;
   bool flash_attention = true;
   bool fused_norm = true;
-  bool fused_activation = true;        ///< bias+GeLU / SwiGLU in one kernel
+  bool fused_activation = true;  ///< bias+GeLU / SwiGLU in one kernel
   bool fused_rope = true;
   bool graph_capture = false;
-  Seconds kernel_launch;               ///< device-side gap between dependent kernels
-  Seconds graph_kernel_launch;         ///< same inside a captured graph
-  Seconds step_overhead;               ///< host work per training step that is not overlapped
+  Seconds kernel_launch;        ///< device-side gap between dependent kernels
+  Seconds graph_kernel_launch;  ///< same inside a captured graph
+  Seconds step_overhead;        ///< host work per training step that is not overlapped
   CollectiveLibrarySpec collectives;
 };
 
@@ -322,50 +335,51 @@ struct ParallelismSpec {
   int tensor = 1;
   int context = 1;
   int pipeline = 1;
-  int data = 0;      ///< 0 = derived: chips / (tensor * context * pipeline)
-  int expert = 1;    ///< expert-parallel degree; divides data * context (* tensor when expert_tensor is 1)
-  int expert_tensor = 0;  ///< TP inside experts; 0 = same as `tensor`
-  int virtual_stages = 1;  ///< model chunks per pipeline rank (interleaved)
-  bool sequence = true;    ///< sequence parallelism with TP
+  int data = 0;  ///< 0 = derived: chips / (tensor * context * pipeline)
+  int expert =
+      1;  ///< expert-parallel degree; divides data * context (* tensor when expert_tensor is 1)
+  int expert_tensor = 0;                 ///< TP inside experts; 0 = same as `tensor`
+  int virtual_stages = 1;                ///< model chunks per pipeline rank (interleaved)
+  bool sequence = true;                  ///< sequence parallelism with TP
   std::string order = "tp-cp-ep-dp-pp";  ///< innermost first: placement of ranks on devices
 };
 
 struct FormatsSpec {
-  std::string compute = "bf16";     ///< GEMM inputs
-  std::string weights = "bf16";     ///< storage
+  std::string compute = "bf16";  ///< GEMM inputs
+  std::string weights = "bf16";  ///< storage
   std::string activations = "bf16";
-  std::string gradients = "fp32";   ///< main gradient buffer
-  std::string reduce = "";          ///< DP reduction on the wire; "" = same as gradients
-  std::string optimizer = "fp32";   ///< each of the two moments and the master weights
+  std::string gradients = "fp32";  ///< main gradient buffer
+  std::string reduce = "";         ///< DP reduction on the wire; "" = same as gradients
+  std::string optimizer = "fp32";  ///< each of the two moments and the master weights
   std::string attention = "bf16";
-  std::string dispatch = "";        ///< EP dispatch on the wire; "" = activations
+  std::string dispatch = "";  ///< EP dispatch on the wire; "" = activations
 };
 
 struct TrainingSpec {
-  int global_batch = 0;     ///< sequences
-  int micro_batch = 1;      ///< sequences
-  int sequence = 0;         ///< tokens
+  int global_batch = 0;  ///< sequences
+  int micro_batch = 1;   ///< sequences
+  int sequence = 0;      ///< tokens
   FormatsSpec formats;
   Recompute recompute = Recompute::none;
   PipelineSchedule schedule = PipelineSchedule::one_f_one_b;
-  int optimizer_sharding = 1;      ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer)
+  int optimizer_sharding = 1;  ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer)
   bool overlap_gradients = true;   ///< bucketed reduce-scatter under the backward pass
   bool overlap_parameters = true;  ///< parameter all-gather under the next forward pass
-  Bytes bucket;                    ///< gradient bucket size; 0 = Megatron-LM's: max(40 M, 1 M x DP) parameters
-  int frozen_base = 0;             ///< 1 = LoRA-class training: no weight gradients of the base model
+  Bytes bucket;         ///< gradient bucket size; 0 = Megatron-LM's: max(40 M, 1 M x DP) parameters
+  int frozen_base = 0;  ///< 1 = LoRA-class training: no weight gradients of the base model
 };
 
 struct CollectiveRunSpec {
-  std::string type;          ///< "ALL_REDUCE", ...
+  std::string type;  ///< "ALL_REDUCE", ...
   int ranks = 0;
-  std::vector<double> bytes; ///< sizes as nccl-tests counts them
-  std::string algorithm;     ///< "" = tuner
+  std::vector<double> bytes;  ///< sizes as nccl-tests counts them
+  std::string algorithm;      ///< "" = tuner
   std::string protocol;
 };
 
 struct ReplaySpec {
-  std::string trace;            ///< PREFIX of PREFIX.<rank>.et
-  std::string groups;           ///< communicator group JSON; "" = none
+  std::string trace;   ///< PREFIX of PREFIX.<rank>.et
+  std::string groups;  ///< communicator group JSON; "" = none
   bool recorded_durations = false;
   std::string compute_format = "bf16";
 };
@@ -379,9 +393,9 @@ struct NetworkSpec {
 /// One system under the question, with what it needs of its own.
 struct ScenarioSystemSpec {
   std::string system;
-  int chips = 0;                 ///< use so many packages; 0 = all
-  int nodes = 0;                 ///< build the system with so many nodes; 0 = as the file says
-  std::string software;          ///< "" = the chip's default
+  int chips = 0;         ///< use so many packages; 0 = all
+  int nodes = 0;         ///< build the system with so many nodes; 0 = as the file says
+  std::string software;  ///< "" = the chip's default
   std::optional<ParallelismSpec> parallelism;  ///< instead of the scenario's
   std::optional<TrainingSpec> training;        ///< instead of the scenario's
 };
@@ -395,7 +409,7 @@ struct ScenarioSpec {
   std::string question;
   ScenarioKind kind = ScenarioKind::training;
   std::vector<ScenarioSystemSpec> systems;
-  std::string baseline;          ///< system that ratio columns compare with; "" = first
+  std::string baseline;  ///< system that ratio columns compare with; "" = first
   std::string model;
   RankUnit rank = RankUnit::package;
   ParallelismSpec parallelism;
@@ -416,21 +430,22 @@ struct TableCell {
   std::string formula;  ///< over part fields: "chip.peak.bf16 * chips"
   std::string quote;    ///< a published figure, as printed
   std::string source;
-  std::string note;     ///< becomes a footnote
+  std::string note;  ///< becomes a footnote
 };
 struct TableColumn {
   std::string title;
-  std::string part;                              ///< "system:cloudmatrix-384", "chip:..."; "" for ratio columns
-  std::vector<std::string> alternatives;         ///< names of alternatives of the part (and its chip) to use
-  std::string ratio_of, ratio_to;                ///< column titles; set for ratio columns
+  std::string part;  ///< "system:cloudmatrix-384", "chip:..."; "" for ratio columns
+  std::vector<std::string>
+      alternatives;                ///< names of alternatives of the part (and its chip) to use
+  std::string ratio_of, ratio_to;  ///< column titles; set for ratio columns
 };
 struct TableRow {
   std::string title;
-  std::string unit;                              ///< "Gbit/s", "TB": cells are printed in it, without it
-  std::string format;                            ///< fmt spec of the number, as published: "{:.1f}"
-  std::string ratio_format;                      ///< "{:.1f}x"
-  std::string formula;                           ///< default for every column
-  std::map<std::string, TableCell> cells;        ///< by column title, where it differs
+  std::string unit;                        ///< "Gbit/s", "TB": cells are printed in it, without it
+  std::string format;                      ///< fmt spec of the number, as published: "{:.1f}"
+  std::string ratio_format;                ///< "{:.1f}x"
+  std::string formula;                     ///< default for every column
+  std::map<std::string, TableCell> cells;  ///< by column title, where it differs
 };
 struct TableSpec {
   PartInfo info;

@@ -20,10 +20,18 @@ enum class Purpose : std::uint8_t { compute, optimizer, tp, cp, ep, pp, dp, othe
 [[nodiscard]] std::string_view to_string(Purpose);
 
 /// Queues of one rank; tasks of one stream run one at a time, lowest ready id first.
-enum class Stream : std::uint8_t { compute, comm_tp, comm_cp, comm_ep, comm_pp_send, comm_pp_recv, comm_dp,
+enum class Stream : std::uint8_t {
+  compute,
+  comm_tp,
+  comm_cp,
+  comm_ep,
+  comm_pp_send,
+  comm_pp_recv,
+  comm_dp,
   host,        ///< the rank's CPU (recorded traces)
   comm_other,  ///< one queue for all traffic of a recorded trace
-  none };
+  none
+};
 
 struct Task {
   TaskKind kind = TaskKind::join;
@@ -39,7 +47,8 @@ struct CollectiveOp {
   std::uint32_t group = 0;
   CollectiveType type = CollectiveType::ALL_REDUCE;
   double bytes = 0;
-  std::uint32_t participants = 0;  ///< tasks that must arrive (simulated members); 0 = size of groups[group].members
+  std::uint32_t participants =
+      0;  ///< tasks that must arrive (simulated members); 0 = size of groups[group].members
 };
 /// A message from the task's rank. Its dependents on the receiver wait for arrival.
 struct TransferOp {
@@ -47,8 +56,8 @@ struct TransferOp {
   double bytes = 0;
 };
 
-/// Ranks that communicate. `classes` holds the real devices of every group that runs at once by symmetry:
-/// one entry in an unfolded graph; the first is the group of `members`.
+/// Ranks that communicate. `classes` holds the real devices of every group that runs at once by
+/// symmetry: one entry in an unfolded graph; the first is the group of `members`.
 struct CommunicatorGroup {
   std::string name;
   Purpose purpose = Purpose::other;
@@ -68,32 +77,36 @@ struct SimulatedRank {
 
 /// One item of a compute task: `repeat` runs of compute_ops[op], back to back.
 struct OpRun {
-  std::uint32_t op = 0;      ///< into compute_ops
+  std::uint32_t op = 0;  ///< into compute_ops
   std::uint32_t repeat = 1;
 };
-/// Kernels that one compute task runs one after another on one stream. Duration, energy, flops and bytes of the task
-/// are the sums over the runs; nothing else of the rank's compute stream comes in between.
+/// Kernels that one compute task runs one after another on one stream. Duration, energy, flops and
+/// bytes of the task are the sums over the runs; nothing else of the rank's compute stream comes in
+/// between.
 using OpSequence = std::vector<OpRun>;
 
 struct TaskGraph {
   std::vector<SimulatedRank> ranks;
   std::vector<Task> tasks;
-  // Dependencies in CSR form: task t waits for dependency_ids[dependency_begin[t] .. dependency_begin[t+1]).
+  // Dependencies in CSR form: task t waits for dependency_ids[dependency_begin[t] ..
+  // dependency_begin[t+1]).
   std::vector<std::uint32_t> dependency_begin{0};
   std::vector<TaskId> dependency_ids;
-  std::vector<ComputeOp> compute_ops;   ///< unique shapes
-  std::vector<OpSequence> op_sequences; ///< what compute tasks run; few distinct ones, so cost them once each
+  std::vector<ComputeOp> compute_ops;  ///< unique shapes
+  std::vector<OpSequence>
+      op_sequences;  ///< what compute tasks run; few distinct ones, so cost them once each
   std::vector<CollectiveOp> collectives;
   std::vector<TransferOp> transfers;
   std::vector<CommunicatorGroup> groups;
   std::vector<PairClass> pair_classes;
   std::vector<std::string> labels;
   bool folded = false;
-  std::vector<std::string> notes;       ///< assumptions a report must show
+  std::vector<std::string> notes;  ///< assumptions a report must show
 
   /// Appends a task; ids are dense and ascending.
   TaskId add(Task task, const std::vector<TaskId>& dependencies);
-  /// Appends an operation and a sequence of just this operation; returns the sequence's index (for Task::op).
+  /// Appends an operation and a sequence of just this operation; returns the sequence's index (for
+  /// Task::op).
   std::uint32_t add_single_op(ComputeOp op);
 };
 

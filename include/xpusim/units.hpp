@@ -1,5 +1,6 @@
-// Quantities as types: a number that knows its dimension, so that bytes never meet seconds by accident.
-// Base units are SI: second, byte, FLOP, joule, US dollar. "G" is 10^9 everywhere; "Gi" is 2^30.
+// Quantities as types: a number that knows its dimension, so that bytes never meet seconds by
+// accident. Base units are SI: second, byte, FLOP, joule, US dollar. "G" is 10^9 everywhere; "Gi"
+// is 2^30.
 #pragma once
 
 #include <compare>
@@ -19,12 +20,28 @@ class Quantity {
   constexpr explicit Quantity(double base_units) : value_(base_units) {}
   [[nodiscard]] constexpr double value() const { return value_; }
 
-  constexpr Quantity& operator+=(Quantity other) { value_ += other.value_; return *this; }
-  constexpr Quantity& operator-=(Quantity other) { value_ -= other.value_; return *this; }
-  constexpr Quantity& operator*=(double factor) { value_ *= factor; return *this; }
-  constexpr Quantity& operator/=(double divisor) { value_ /= divisor; return *this; }
-  friend constexpr Quantity operator+(Quantity a, Quantity b) { return Quantity(a.value_ + b.value_); }
-  friend constexpr Quantity operator-(Quantity a, Quantity b) { return Quantity(a.value_ - b.value_); }
+  constexpr Quantity& operator+=(Quantity other) {
+    value_ += other.value_;
+    return *this;
+  }
+  constexpr Quantity& operator-=(Quantity other) {
+    value_ -= other.value_;
+    return *this;
+  }
+  constexpr Quantity& operator*=(double factor) {
+    value_ *= factor;
+    return *this;
+  }
+  constexpr Quantity& operator/=(double divisor) {
+    value_ /= divisor;
+    return *this;
+  }
+  friend constexpr Quantity operator+(Quantity a, Quantity b) {
+    return Quantity(a.value_ + b.value_);
+  }
+  friend constexpr Quantity operator-(Quantity a, Quantity b) {
+    return Quantity(a.value_ - b.value_);
+  }
   friend constexpr Quantity operator-(Quantity a) { return Quantity(-a.value_); }
   friend constexpr Quantity operator*(Quantity a, double k) { return Quantity(a.value_ * k); }
   friend constexpr Quantity operator*(double k, Quantity a) { return Quantity(a.value_ * k); }
@@ -37,9 +54,13 @@ class Quantity {
 
 namespace detail {
 template <int T, int B, int F, int J, int D>
-struct QuantityOrNumber { using type = Quantity<T, B, F, J, D>; };
+struct QuantityOrNumber {
+  using type = Quantity<T, B, F, J, D>;
+};
 template <>
-struct QuantityOrNumber<0, 0, 0, 0, 0> { using type = double; };
+struct QuantityOrNumber<0, 0, 0, 0, 0> {
+  using type = double;
+};
 }  // namespace detail
 
 /// Product; a dimensionless result is a plain double.
@@ -85,9 +106,12 @@ struct Dimension {
 template <class Q>
 struct DimensionOf;
 template <int T, int B, int F, int J, int D>
-struct DimensionOf<Quantity<T, B, F, J, D>> { static constexpr Dimension value{T, B, F, J, D}; };
+struct DimensionOf<Quantity<T, B, F, J, D>> {
+  static constexpr Dimension value{T, B, F, J, D};
+};
 
-/// "bytes per second", "seconds", ...; "a dimension nobody named" never happens for the aliases above.
+/// "bytes per second", "seconds", ...; "a dimension nobody named" never happens for the aliases
+/// above.
 [[nodiscard]] std::string_view dimension_name(Dimension);
 /// A well-formed example for messages: "3.2 TB/s" for bytes per second.
 [[nodiscard]] std::string_view dimension_example(Dimension);
@@ -100,7 +124,8 @@ struct ParsedQuantity {
 };
 
 /// Parses "3.2 TB/s" as the given dimension. The number is decimal; one optional space; a unit.
-/// Refuses: no unit (except a plain 0), a unit of another dimension, lower-case "b" for bits or bytes
+/// Refuses: no unit (except a plain 0), a unit of another dimension, lower-case "b" for bits or
+/// bytes
 /// ("Gb": bits or bytes? write Gbit or GB), NaN, infinity, trailing text.
 [[nodiscard]] ParsedQuantity parse_quantity(std::string_view text, Dimension);
 
@@ -124,7 +149,9 @@ constexpr Seconds operator""_ns(long double v) { return Seconds(static_cast<doub
 constexpr Bytes operator""_B(unsigned long long v) { return Bytes(static_cast<double>(v)); }
 constexpr Bytes operator""_MB(long double v) { return Bytes(static_cast<double>(v) * 1e6); }
 constexpr Bytes operator""_GB(long double v) { return Bytes(static_cast<double>(v) * 1e9); }
-constexpr BytesPerSecond operator""_GBps(long double v) { return BytesPerSecond(static_cast<double>(v) * 1e9); }
+constexpr BytesPerSecond operator""_GBps(long double v) {
+  return BytesPerSecond(static_cast<double>(v) * 1e9);
+}
 }  // namespace literals
 
 }  // namespace xpusim

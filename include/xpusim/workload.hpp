@@ -17,19 +17,22 @@ namespace xpusim {
 
 /// Parameters of one layer, counts.
 struct LayerParameters {
-  double attention = 0;       ///< projections, MLA norms, biases
-  double dense_ffn = 0;       ///< dense FFN, or the shared experts of an MoE layer
+  double attention = 0;  ///< projections, MLA norms, biases
+  double dense_ffn = 0;  ///< dense FFN, or the shared experts of an MoE layer
   double router = 0;
   double experts = 0;         ///< all routed experts
   double active_experts = 0;  ///< top_k of them
   double norms = 0;
   [[nodiscard]] double total() const { return attention + dense_ffn + router + experts + norms; }
-  [[nodiscard]] double active() const { return attention + dense_ffn + router + active_experts + norms; }
+  [[nodiscard]] double active() const {
+    return attention + dense_ffn + router + active_experts + norms;
+  }
 };
 /// Parameters of the model, counts. MTP layers stand apart: publishers leave them out of the total.
 struct ModelParameters {
-  double total = 0;      ///< layers, embedding, head, positions, final norm
-  double active = 0;     ///< without the routed experts that a token does not visit; both embeddings included
+  double total = 0;  ///< layers, embedding, head, positions, final norm
+  double active =
+      0;  ///< without the routed experts that a token does not visit; both embeddings included
   double embedding = 0;  ///< input embedding (and learned positions)
   double head = 0;       ///< 0 when tied to the embedding
   double mtp = 0;        ///< own parameters of the MTP layers, not in total
@@ -40,20 +43,22 @@ struct ModelParameters {
 /// KV cache of one token over all layers, not replicated or sharded.
 [[nodiscard]] Bytes kv_bytes_per_token(const ModelSpec&, std::string_view format = "bf16");
 
-/// How attention FLOPs are counted: every query against every key (PaLM, Megatron-LM; the published convention), or only
-/// the causal half that a fused kernel computes.
+/// How attention FLOPs are counted: every query against every key (PaLM, Megatron-LM; the published
+/// convention), or only the causal half that a fused kernel computes.
 enum class AttentionCount { full, causal };
-/// Forward FLOPs of one token in a sequence of `sequence` tokens: 2 per weight of every matrix it meets (head included,
-/// embedding look-up not) plus attention. `mtp` adds the MTP layers, as in training.
-[[nodiscard]] Flops forward_flops_per_token(const ModelSpec&, int sequence, AttentionCount = AttentionCount::full,
-                                            bool mtp = true);
-/// FLOPs of one step, all chips. `model` is the numerator of MFU: 3 x forward (2 x with a frozen base);
-/// `hardware` adds what recomputation repeats, the numerator of HFU.
+/// Forward FLOPs of one token in a sequence of `sequence` tokens: 2 per weight of every matrix it
+/// meets (head included, embedding look-up not) plus attention. `mtp` adds the MTP layers, as in
+/// training.
+[[nodiscard]] Flops forward_flops_per_token(const ModelSpec&, int sequence,
+                                            AttentionCount = AttentionCount::full, bool mtp = true);
+/// FLOPs of one step, all chips. `model` is the numerator of MFU: 3 x forward (2 x with a frozen
+/// base); `hardware` adds what recomputation repeats, the numerator of HFU.
 struct StepFlops {
   Flops model;
   Flops hardware;
 };
-[[nodiscard]] StepFlops training_step_flops(const ModelSpec&, const TrainingSpec&, const SoftwareSpec&,
+[[nodiscard]] StepFlops training_step_flops(const ModelSpec&, const TrainingSpec&,
+                                            const SoftwareSpec&,
                                             AttentionCount = AttentionCount::full);
 
 // ---------------------------------------------------------------- parallel layout
@@ -63,17 +68,21 @@ struct ParallelLayout {
   int tensor = 1, context = 1, pipeline = 1, data = 1;
   int expert = 1, expert_tensor = 1, expert_data = 1;
   int virtual_stages = 1;
-  int micro_batches = 1;   ///< per step and data-parallel rank
-  bool sequence = false;   ///< sequence parallelism in effect
+  int micro_batches = 1;  ///< per step and data-parallel rank
+  bool sequence = false;  ///< sequence parallelism in effect
   std::uint32_t devices = 1;
-  /// Layers of each chunk, [stage][chunk]: consecutive layer numbers; empty where a chunk holds only embedding or head.
+  /// Layers of each chunk, [stage][chunk]: consecutive layer numbers; empty where a chunk holds
+  /// only embedding or head.
   std::vector<std::vector<std::vector<int>>> layers;
-  [[nodiscard]] std::uint32_t stage_devices() const { return devices / static_cast<std::uint32_t>(pipeline); }
+  [[nodiscard]] std::uint32_t stage_devices() const {
+    return devices / static_cast<std::uint32_t>(pipeline);
+  }
   [[nodiscard]] std::string to_string() const;  ///< "TP8 CP1 PP16 DP128 VP8 EP1"
 };
-/// Throws InputError with every mismatch found (degrees against devices, heads, layers, experts, batch).
-[[nodiscard]] ParallelLayout resolve_layout(const ModelSpec&, const ParallelismSpec&, const TrainingSpec&,
-                                            std::uint32_t devices);
+/// Throws InputError with every mismatch found (degrees against devices, heads, layers, experts,
+/// batch).
+[[nodiscard]] ParallelLayout resolve_layout(const ModelSpec&, const ParallelismSpec&,
+                                            const TrainingSpec&, std::uint32_t devices);
 
 // ---------------------------------------------------------------- memory
 
@@ -83,28 +92,34 @@ struct MemoryPerDevice {
   Bytes parameters, gradients, optimizer, activations;
   [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + activations; }
 };
-/// Activations one micro-batch of one layer keeps for the backward pass on one device (Korthikanti et al. 2022).
-[[nodiscard]] Bytes layer_activations(const ModelSpec&, int layer, const ParallelLayout&, const TrainingSpec&,
-                                      const SoftwareSpec&);
+/// Activations one micro-batch of one layer keeps for the backward pass on one device (Korthikanti
+/// et al. 2022).
+[[nodiscard]] Bytes layer_activations(const ModelSpec&, int layer, const ParallelLayout&,
+                                      const TrainingSpec&, const SoftwareSpec&);
 /// Every stage, in order.
 [[nodiscard]] std::vector<MemoryPerDevice> training_memory(const ModelSpec&, const ParallelLayout&,
-                                                           const TrainingSpec&, const SoftwareSpec&);
-/// The stage that needs most. Throws InputError "does not fit: ..." when it exceeds `capacity` (of one device), with
-/// the changes that would make it fit, cheapest first.
-[[nodiscard]] MemoryPerDevice require_fit(const ModelSpec&, const ParallelismSpec&, const TrainingSpec&,
-                                          const SoftwareSpec&, std::uint32_t devices, Bytes capacity);
+                                                           const TrainingSpec&,
+                                                           const SoftwareSpec&);
+/// The stage that needs most. Throws InputError "does not fit: ..." when it exceeds `capacity` (of
+/// one device), with the changes that would make it fit, cheapest first.
+[[nodiscard]] MemoryPerDevice require_fit(const ModelSpec&, const ParallelismSpec&,
+                                          const TrainingSpec&, const SoftwareSpec&,
+                                          std::uint32_t devices, Bytes capacity);
 
 // ---------------------------------------------------------------- training step
 
 struct TrainingStepOptions {
   bool fold = true;  ///< one simulated rank per pipeline stage
 };
-/// Why one rank per stage cannot stand for all of them ("" when it can): unequal links, groups that lie differently.
-[[nodiscard]] std::string folding_obstacle(const ParallelLayout&, const ParallelismSpec&, const Fabric&);
-/// One step in steady state: forward and backward passes of all micro-batches, gradient reduction, optimizer, parameter
-/// gather. Uses devices 0 .. layout.devices-1 of the fabric.
-/// Throws InputError when the layout does not resolve, and with `fold` when folding_obstacle() says why not.
-[[nodiscard]] TaskGraph build_training_step(const ModelSpec&, const ParallelismSpec&, const TrainingSpec&,
-                                            const Fabric&, const SoftwareSpec&, TrainingStepOptions = {});
+/// Why one rank per stage cannot stand for all of them ("" when it can): unequal links, groups that
+/// lie differently.
+[[nodiscard]] std::string folding_obstacle(const ParallelLayout&, const ParallelismSpec&,
+                                           const Fabric&);
+/// One step in steady state: forward and backward passes of all micro-batches, gradient reduction,
+/// optimizer, parameter gather. Uses devices 0 .. layout.devices-1 of the fabric. Throws InputError
+/// when the layout does not resolve, and with `fold` when folding_obstacle() says why not.
+[[nodiscard]] TaskGraph build_training_step(const ModelSpec&, const ParallelismSpec&,
+                                            const TrainingSpec&, const Fabric&, const SoftwareSpec&,
+                                            TrainingStepOptions = {});
 
 }  // namespace xpusim

@@ -36,9 +36,7 @@ struct FigureRow {
   FigureResult (*compute)(const Scope&, const std::string& key);
 };
 
-std::string show(double value, Dimension dimension) {
-  return format_figure({value, dimension}, 5);
-}
+std::string show(double value, Dimension dimension) { return format_figure({value, dimension}, 5); }
 
 FigureResult::Input of_system(const Scope& s, std::string pointer) {
   return {PartKind::system, s.system->info.name, std::move(pointer)};
@@ -127,12 +125,8 @@ FigureResult switch_count(const Scope& s, const std::string&) {
 FigureResult optics_count(const Scope& s, const std::string&) {
   return count_components(s, "optics");
 }
-FigureResult cpu_count(const Scope& s, const std::string&) {
-  return count_components(s, "cpu");
-}
-FigureResult nic_count(const Scope& s, const std::string&) {
-  return count_components(s, "nic");
-}
+FigureResult cpu_count(const Scope& s, const std::string&) { return count_components(s, "cpu"); }
+FigureResult nic_count(const Scope& s, const std::string&) { return count_components(s, "nic"); }
 
 // ---------------------------------------------------------------- chips
 
@@ -300,9 +294,7 @@ FigureResult system_price(const Scope& s, const std::string&) {
 
 // ---------------------------------------------------------------- model specs
 
-Inputs model_inputs(const Scope& s) {
-  return {{PartKind::model, s.model->info.name, "/layers"}};
-}
+Inputs model_inputs(const Scope& s) { return {{PartKind::model, s.model->info.name, "/layers"}}; }
 
 FigureResult total_parameters(const Scope& s, const std::string&) {
   const double count = xpusim::model_parameters(*s.model).total;
@@ -478,9 +470,7 @@ std::optional<std::string> match(std::string_view pattern, std::string_view name
   return key.find('.') == std::string_view::npos ? std::optional<std::string>(key) : std::nullopt;
 }
 
-bool has_root(const Scope& scope, PartKind root) {
-  return scope.documents.count(root) != 0;
-}
+bool has_root(const Scope& scope, PartKind root) { return scope.documents.count(root) != 0; }
 
 std::optional<FigureResult> compute(const Scope& scope, std::string_view name,
                                     const SourceSpan& span) {

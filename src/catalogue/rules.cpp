@@ -77,13 +77,9 @@ SourceSpan span_of(const Document& document, const std::string& pointer) {
   return value != nullptr ? value->span : SourceSpan{};
 }
 
-const Document& document_of(const Scope& scope) {
-  return scope.documents.at(scope.kind);
-}
+const Document& document_of(const Scope& scope) { return scope.documents.at(scope.kind); }
 
-std::string share_text(double share) {
-  return fmt::format("{:.4g} %", share * 100.0);
-}
+std::string share_text(double share) { return fmt::format("{:.4g} %", share * 100.0); }
 
 /// "system 'x' (nodes, chips_per_node) and chip 'y' (peak.bf16)": where to look.
 std::string parts_text(const FigureResult& figure) {

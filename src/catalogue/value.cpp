@@ -162,9 +162,7 @@ std::optional<double> parse_published(std::string_view text) {
   return value * factor;
 }
 
-std::string percent_text(double share) {
-  return fmt::format("{:+.3g} %", share * 100.0);
-}
+std::string percent_text(double share) { return fmt::format("{:+.3g} %", share * 100.0); }
 
 }  // namespace catalogue_detail
 

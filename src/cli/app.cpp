@@ -22,40 +22,48 @@ namespace xpusim::cli {
 namespace {
 
 constexpr std::array kCommands{
-    Command{"run", "Run a scenario on its systems",
-            "xpusim run scenarios/training/llama-405b-16384-h100.json\n"
-            "  xpusim run scenarios/training/quickstart.json --set power.cap='\"500 W\"' --format json",
-            declare_run},
-    Command{"compare", "Put the systems of a scenario side by side, with ratios",
-            "xpusim compare scenarios/training/quickstart.json --baseline gb200-nvl72\n"
-            "  xpusim compare scenarios/training/quickstart.json --systems cloudmatrix-384,gb200-nvl72",
-            declare_compare},
+    Command{
+        "run", "Run a scenario on its systems",
+        "xpusim run scenarios/training/llama-405b-16384-h100.json\n"
+        "  xpusim run scenarios/training/quickstart.json --set power.cap='\"500 W\"' --format json",
+        declare_run},
+    Command{
+        "compare", "Put the systems of a scenario side by side, with ratios",
+        "xpusim compare scenarios/training/quickstart.json --baseline gb200-nvl72\n"
+        "  xpusim compare scenarios/training/quickstart.json --systems cloudmatrix-384,gb200-nvl72",
+        declare_compare},
     Command{"collective", "Time a collective over message sizes, as nccl-tests prints it",
             "xpusim collective all_reduce --system gb200-nvl72 --ranks 72 --bytes 1MiB..8GiB\n"
-            "  xpusim collective all_to_all --system cloudmatrix-384 --ranks 384 --bytes 64MiB --fidelity flow",
+            "  xpusim collective all_to_all --system cloudmatrix-384 --ranks 384 --bytes 64MiB "
+            "--fidelity flow",
             declare_collective},
     Command{"table", "Render a comparison table from the parts catalogue",
             "xpusim table semianalysis-systems --format markdown", declare_table},
     Command{"check", "Check the catalogue and scenarios: schema, references, sources, claims",
             "xpusim check\n  xpusim check my-configs/chip.json --format json", declare_check},
-    Command{"list", "List parts, algorithms, shapes, figures or rules", "xpusim list systems", declare_list},
+    Command{"list", "List parts, algorithms, shapes, figures or rules", "xpusim list systems",
+            declare_list},
     Command{"describe", "Describe a part, figure, rule or field", "xpusim describe cloudmatrix-384",
             declare_describe},
-    Command{"trace", "Look into a recorded trace", "xpusim trace info path/to/trace", declare_trace},
+    Command{"trace", "Look into a recorded trace", "xpusim trace info path/to/trace",
+            declare_trace},
 };
 
 std::string executable_folder() {
   std::array<char, PATH_MAX> buffer{};
   const ssize_t n = ::readlink("/proc/self/exe", buffer.data(), buffer.size() - 1);
   if (n <= 0) return {};
-  return std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(n))).parent_path().string();
+  return std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(n)))
+      .parent_path()
+      .string();
 }
 
 void on_interrupt(int) { ::_exit(interrupted); }  // children get the same signal from the terminal
 
 int report_bug(const char* what) {
   fmt::print(stderr,
-             "xpusim: internal error: {}\nThis is a bug in xpusim. Please report it with the command, the scenario "
+             "xpusim: internal error: {}\nThis is a bug in xpusim. Please report it with the "
+             "command, the scenario "
              "and the output of 'xpusim --version'.\n",
              what);
   return our_bug;
@@ -65,7 +73,9 @@ int report_bug(const char* what) {
 void set_up_logging(const GlobalOptions& global) {
   spdlog::set_default_logger(spdlog::stderr_logger_st("xpusim"));
   spdlog::set_pattern("%v");
-  spdlog::set_level(global.quiet ? spdlog::level::err : global.verbose ? spdlog::level::debug : spdlog::level::info);
+  spdlog::set_level(global.quiet     ? spdlog::level::err
+                    : global.verbose ? spdlog::level::debug
+                                     : spdlog::level::info);
 }
 
 /// CLI11's own message, and the nearest word for an unknown subcommand or option.
@@ -76,7 +86,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, int argc, ch
   std::string given;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    const auto subcommands = at->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+    const auto subcommands =
+        at->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
     if (!subcommands.empty()) {
       at = subcommands.front();
       continue;
@@ -119,10 +130,12 @@ Catalogue open_catalogue(const GlobalOptions& global, std::vector<std::string> o
   for (const fs::path& root : {fs::path("."), here / "../../../..", here / "../share/xpusim"}) {
     if (!fs::is_directory(root / "configs")) continue;
     options.roots.push_back(fs::proximate(root / "configs"));
-    if (fs::is_directory(root / "scenarios")) options.roots.push_back(fs::proximate(root / "scenarios"));
+    if (fs::is_directory(root / "scenarios"))
+      options.roots.push_back(fs::proximate(root / "scenarios"));
     return Catalogue(std::move(options));
   }
-  throw InputError("no-catalogue", "no configs/ folder in the working directory nor beside the program",
+  throw InputError("no-catalogue",
+                   "no configs/ folder in the working directory nor beside the program",
                    "name one with --configs DIR");
 }
 
@@ -156,14 +169,19 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
 
 int run_app(int argc, char** argv) {
   std::signal(SIGINT, on_interrupt);
-  CLI::App app{"xpusim simulates AI training on accelerator clusters: how fast, how many watts, which link is full"};
+  CLI::App app{
+      "xpusim simulates AI training on accelerator clusters: how fast, how many watts, which link "
+      "is full"};
   app.set_version_flag("--version", std::string(kVersionLine));
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Exit codes: 0 good; 1 an expectation, claim or check failed; 2 bad input; 70 our bug; 130 interrupted.");
+  app.footer(
+      "Exit codes: 0 good; 1 an expectation, claim or check failed; 2 bad input; 70 our bug; 130 "
+      "interrupted.");
   GlobalOptions global;
   app.add_option("--configs", global.roots, "Folder with parts, instead of configs/ (repeatable)");
-  app.add_option("--color", global.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--color", global.color, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_flag("-q,--quiet", global.quiet, "No progress, no notes on stderr");
   app.add_flag("-v,--verbose", global.verbose, "More notes on stderr");
   std::function<int()> chosen;

@@ -1,4 +1,5 @@
-// The command line: subcommands, exit codes, progress. Results go to stdout, everything else to stderr.
+// The command line: subcommands, exit codes, progress. Results go to stdout, everything else to
+// stderr.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,13 @@ class App;
 namespace xpusim::cli {
 
 /// Exit codes of every command.
-enum Exit : int { good = 0, failed_expectation = 1, bad_input = 2, our_bug = 70, interrupted = 130 };
+enum Exit : int {
+  good = 0,
+  failed_expectation = 1,
+  bad_input = 2,
+  our_bug = 70,
+  interrupted = 130
+};
 
 int run_app(int argc, char** argv);
 
@@ -40,11 +47,14 @@ struct Command {
   std::function<int()> (*declare)(CLI::App& app, const GlobalOptions& global);
 };
 
-/// The catalogue of --configs, or of the nearest configs/ folder: working directory, beside the build, installed.
-[[nodiscard]] Catalogue open_catalogue(const GlobalOptions&, std::vector<std::string> overrides = {});
+/// The catalogue of --configs, or of the nearest configs/ folder: working directory, beside the
+/// build, installed.
+[[nodiscard]] Catalogue open_catalogue(const GlobalOptions&,
+                                       std::vector<std::string> overrides = {});
 [[nodiscard]] bool use_color(const GlobalOptions&);
 
-/// Writes `text` to stdout, or under a temporary name that is renamed to `path` when a path is given.
+/// Writes `text` to stdout, or under a temporary name that is renamed to `path` when a path is
+/// given.
 void emit(const std::string& text, const std::optional<std::filesystem::path>& path);
 
 // commands, one file each

@@ -13,7 +13,9 @@ struct Arguments {
   std::vector<std::string> files, overrides;
 };
 
-InfoFormat info_format(const std::string& word) { return word == "json" ? InfoFormat::json : InfoFormat::text; }
+InfoFormat info_format(const std::string& word) {
+  return word == "json" ? InfoFormat::json : InfoFormat::text;
+}
 
 }  // namespace
 
@@ -30,7 +32,8 @@ std::function<int()> declare_table(CLI::App& app, const GlobalOptions& global) {
     Catalogue catalogue = open_catalogue(global, a->overrides);
     const ComparisonTable table = build_comparison_table(catalogue, a->name);
     std::ostringstream text;
-    write_comparison_table(text, table, parse_comparison_format(a->format).value_or(ComparisonFormat::table));
+    write_comparison_table(text, table,
+                           parse_comparison_format(a->format).value_or(ComparisonFormat::table));
     std::optional<std::filesystem::path> path;
     if (!a->folder.empty()) {
       const std::string extension = a->format == "markdown" ? "md"
@@ -51,8 +54,8 @@ std::function<int()> declare_check(CLI::App& app, const GlobalOptions& global) {
   app.add_option("--format", a->format, "text or json")->check(CLI::IsMember({"text", "json"}));
   return [a, &global] {
     Catalogue catalogue = open_catalogue(global);
-    const CheckResult result =
-        check_catalogue(catalogue, std::vector<std::filesystem::path>(a->files.begin(), a->files.end()));
+    const CheckResult result = check_catalogue(
+        catalogue, std::vector<std::filesystem::path>(a->files.begin(), a->files.end()));
     if (a->format == "json") {
       write_check_json(std::cout, result);
     } else {
@@ -79,7 +82,9 @@ std::function<int()> declare_list(CLI::App& app, const GlobalOptions& global) {
 std::function<int()> declare_describe(CLI::App& app, const GlobalOptions& global) {
   auto a = std::make_shared<Arguments>();
   a->format = "text";
-  app.add_option("name", a->name, "Part, algorithm, shape, figure, rule, error code or field (chip.memory.bandwidth)")
+  app.add_option(
+         "name", a->name,
+         "Part, algorithm, shape, figure, rule, error code or field (chip.memory.bandwidth)")
       ->required();
   app.add_option("--format", a->format, "text or json")->check(CLI::IsMember({"text", "json"}));
   return [a, &global] {

@@ -67,8 +67,8 @@ void finish(const Child& child, ChildOutcome& outcome) {
   }
   if (WIFSIGNALED(status)) {
     outcome.interrupted = WTERMSIG(status) == SIGINT;
-    outcome.error = fmt::format("the simulation process was ended by signal {} ({})", WTERMSIG(status),
-                                ::strsignal(WTERMSIG(status)));
+    outcome.error = fmt::format("the simulation process was ended by signal {} ({})",
+                                WTERMSIG(status), ::strsignal(WTERMSIG(status)));
     outcome.text.clear();
   } else if (outcome.text.empty()) {
     outcome.error = "the simulation process sent nothing";
@@ -82,7 +82,8 @@ void finish(const Child& child, ChildOutcome& outcome) {
 
 }  // namespace
 
-std::vector<ChildOutcome> run_in_children(const std::vector<std::function<std::string()>>& jobs, unsigned parallel,
+std::vector<ChildOutcome> run_in_children(const std::vector<std::function<std::string()>>& jobs,
+                                          unsigned parallel,
                                           const std::function<void(std::size_t)>& on_done) {
   std::vector<ChildOutcome> outcomes(jobs.size());
   std::vector<Child> running;
@@ -93,7 +94,8 @@ std::vector<ChildOutcome> run_in_children(const std::vector<std::function<std::s
       if (start(child, jobs[next])) {
         running.push_back(child);
       } else {
-        outcomes[next].error = fmt::format("cannot start a simulation process: {}", std::strerror(errno));
+        outcomes[next].error =
+            fmt::format("cannot start a simulation process: {}", std::strerror(errno));
       }
       ++next;
     }

@@ -26,7 +26,8 @@ double parse_bytes(const std::string& text) {
 std::vector<double> parse_sizes(const std::string& text) {
   std::vector<double> sizes;
   if (const auto dots = text.find(".."); dots != std::string::npos) {
-    const double first = parse_bytes(text.substr(0, dots)), last = parse_bytes(text.substr(dots + 2));
+    const double first = parse_bytes(text.substr(0, dots)),
+                 last = parse_bytes(text.substr(dots + 2));
     if (first <= 0 || last < first) {
       throw InputError("bad-bytes", fmt::format("--bytes: '{}' is not a range", text),
                        "write SMALLEST..LARGEST, for example 1KiB..8GiB");
@@ -52,8 +53,9 @@ CollectiveType parse_type(const std::string& word) {
   }
   const std::string_view near = nearest_word(word, known);
   throw InputError("unknown-collective", fmt::format("no collective '{}'", word),
-                   near.empty() ? "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, ..."
-                                : fmt::format("did you mean '{}'?", near));
+                   near.empty()
+                       ? "all_reduce, all_gather, reduce_scatter, all_to_all, broadcast, ..."
+                       : fmt::format("did you mean '{}'?", near));
 }
 
 int run_collective(const CollectiveArguments& a, const GlobalOptions& global) {
@@ -82,16 +84,21 @@ int run_collective(const CollectiveArguments& a, const GlobalOptions& global) {
 
 std::function<int()> declare_collective(CLI::App& app, const GlobalOptions& global) {
   auto a = std::make_shared<CollectiveArguments>();
-  app.add_option("type", a->type, "all_reduce, reduce_scatter, all_gather, all_to_all, broadcast, reduce, gather, "
-                                  "scatter, barrier, send_recv")
+  app.add_option("type", a->type,
+                 "all_reduce, reduce_scatter, all_gather, all_to_all, broadcast, reduce, gather, "
+                 "scatter, barrier, send_recv")
       ->required();
   app.add_option("--system", a->system, "System part (xpusim list systems)")->required();
-  app.add_option("--ranks", a->ranks, "Devices that take part, from device 0 (default: all of one supernode)");
-  app.add_option("--bytes", a->bytes, "Size, sizes A,B,C or range A..B (doubling); as nccl-tests counts them");
+  app.add_option("--ranks", a->ranks,
+                 "Devices that take part, from device 0 (default: all of one supernode)");
+  app.add_option("--bytes", a->bytes,
+                 "Size, sizes A,B,C or range A..B (doubling); as nccl-tests counts them");
   app.add_option("--nodes", a->nodes, "Build the system with so many nodes");
   app.add_option("--software", a->software, "Software profile instead of the chip's default");
-  app.add_option("--algorithm", a->algorithm, "Algorithm instead of the tuner's choice (xpusim list collectives)");
-  app.add_option("--protocol", a->protocol, "Protocol of the library instead of the tuner's choice");
+  app.add_option("--algorithm", a->algorithm,
+                 "Algorithm instead of the tuner's choice (xpusim list collectives)");
+  app.add_option("--protocol", a->protocol,
+                 "Protocol of the library instead of the tuner's choice");
   app.add_option("--plane", a->plane, "Plane instead of the fastest that connects the ranks");
   app.add_flag("--die", a->die, "A rank is a die, not a package");
   add_simulation_options(app, a->simulation);

@@ -21,7 +21,8 @@ std::string read_file(const std::filesystem::path& path) {
 std::function<int()> declare_internal(CLI::App& app, const GlobalOptions&) {
   auto check = std::make_shared<bool>(false);
   app.require_subcommand(1);
-  CLI::App* docs = app.add_subcommand("generate-docs", "Write docs/config-reference.md and configs/schema/");
+  CLI::App* docs =
+      app.add_subcommand("generate-docs", "Write docs/config-reference.md and configs/schema/");
   docs->add_flag("--check", *check, "Only say whether they are up to date");
   return [check] {
     std::map<std::filesystem::path, std::string> files;

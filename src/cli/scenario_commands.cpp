@@ -45,10 +45,14 @@ Fidelity parse_fidelity(const std::string& word) {
 
 const char* extension(ReportFormat format) {
   switch (format) {
-    case ReportFormat::markdown: return "md";
-    case ReportFormat::csv: return "csv";
-    case ReportFormat::json: return "json";
-    default: return "txt";
+    case ReportFormat::markdown:
+      return "md";
+    case ReportFormat::csv:
+      return "csv";
+    case ReportFormat::json:
+      return "json";
+    default:
+      return "txt";
   }
 }
 
@@ -71,8 +75,8 @@ class Progress {
     if (!shown_) return;
     constexpr std::size_t kWidth = 24;
     const std::size_t filled = kWidth * done_ / total_;
-    fmt::print(stderr, "\rsimulating [{}{}] {}/{}", std::string(filled, '#'), std::string(kWidth - filled, '.'), done_,
-               total_);
+    fmt::print(stderr, "\rsimulating [{}{}] {}/{}", std::string(filled, '#'),
+               std::string(kWidth - filled, '.'), done_, total_);
     std::fflush(stderr);
   }
   bool shown_;
@@ -81,9 +85,12 @@ class Progress {
 
 std::string word_of(ScenarioKind kind) {
   switch (kind) {
-    case ScenarioKind::collective: return "collective";
-    case ScenarioKind::replay: return "replay";
-    default: return "training";
+    case ScenarioKind::collective:
+      return "collective";
+    case ScenarioKind::replay:
+      return "replay";
+    default:
+      return "training";
   }
 }
 
@@ -94,7 +101,8 @@ struct ScenarioArguments {
   SimulationOptions simulation;
 };
 
-/// Keeps the entries that --systems names, in that order; a system the scenario lacks joins with its defaults.
+/// Keeps the entries that --systems names, in that order; a system the scenario lacks joins with
+/// its defaults.
 void select_systems(ScenarioSpec& scenario, const std::vector<std::string>& names) {
   if (names.empty()) return;
   std::vector<ScenarioSystemSpec> chosen;
@@ -113,7 +121,8 @@ int run_scenario(const ScenarioArguments& arguments, const GlobalOptions& global
   Catalogue catalogue = open_catalogue(global, arguments.simulation.overrides);
   auto [scenario, document] = catalogue.load_scenario(arguments.scenario);
   select_systems(scenario, arguments.systems);
-  if (scenario.systems.empty()) throw InputError("no-systems", "the scenario names no system", "add \"systems\"");
+  if (scenario.systems.empty())
+    throw InputError("no-systems", "the scenario names no system", "add \"systems\"");
   if (!arguments.baseline.empty()) scenario.baseline = arguments.baseline;
   if (compare && scenario.baseline.empty()) scenario.baseline = scenario.systems.front().system;
   if (!compare) scenario.baseline.clear();
@@ -122,19 +131,25 @@ int run_scenario(const ScenarioArguments& arguments, const GlobalOptions& global
     for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
     if (std::find(names.begin(), names.end(), scenario.baseline) == names.end()) {
       const std::string_view near = nearest_word(scenario.baseline, names);
-      throw InputError("unknown-baseline", fmt::format("the baseline '{}' is not among the systems", scenario.baseline),
-                       near.empty() ? "choose one of the systems" : fmt::format("did you mean '{}'?", near));
+      throw InputError(
+          "unknown-baseline",
+          fmt::format("the baseline '{}' is not among the systems", scenario.baseline),
+          near.empty() ? "choose one of the systems" : fmt::format("did you mean '{}'?", near));
     }
   }
-  return simulate_and_report(catalogue, scenario, resolved_json(catalogue, document), arguments.simulation, global);
+  return simulate_and_report(catalogue, scenario, resolved_json(catalogue, document),
+                             arguments.simulation, global);
 }
 
 std::function<int()> declare_scenario(CLI::App& app, const GlobalOptions& global, bool compare) {
   auto arguments = std::make_shared<ScenarioArguments>();
-  app.add_option("scenario", arguments->scenario, "Scenario file, or name of one in scenarios/")->required();
+  app.add_option("scenario", arguments->scenario, "Scenario file, or name of one in scenarios/")
+      ->required();
   if (compare) {
-    app.add_option("--baseline", arguments->baseline, "System that ratio columns compare with (default: the first)");
-    app.add_option("--systems", arguments->systems, "Compare these systems, separated by commas")->delimiter(',');
+    app.add_option("--baseline", arguments->baseline,
+                   "System that ratio columns compare with (default: the first)");
+    app.add_option("--systems", arguments->systems, "Compare these systems, separated by commas")
+        ->delimiter(',');
   }
   add_simulation_options(app, arguments->simulation);
   return [arguments, &global, compare, &app] {
@@ -147,11 +162,13 @@ std::function<int()> declare_scenario(CLI::App& app, const GlobalOptions& global
 
 void add_simulation_options(CLI::App& app, SimulationOptions& options) {
   app.add_option("--set", options.overrides,
-                 "Override a value: path.to.field=value of the scenario, or system.NAME., chip.NAME., ... (repeatable)")
+                 "Override a value: path.to.field=value of the scenario, or system.NAME., "
+                 "chip.NAME., ... (repeatable)")
       ->allow_extra_args(false);
   app.add_option("--format", options.format, "table, markdown, csv or json")
       ->check(CLI::IsMember({"table", "markdown", "csv", "json"}));
-  app.add_option("-o,--output", options.folder, "Write the report into this folder instead of stdout");
+  app.add_option("-o,--output", options.folder,
+                 "Write the report into this folder instead of stdout");
   app.add_option("--fidelity", options.fidelity, "flow, fluid, analytic or auto")
       ->check(CLI::IsMember({"flow", "fluid", "analytic", "auto"}));
   app.add_option("--seed", options.seed, "Seed of everything random");
@@ -159,8 +176,9 @@ void add_simulation_options(CLI::App& app, SimulationOptions& options) {
   app.add_option("-j,--jobs", options.jobs, "Simulations at once (default: processors)");
 }
 
-int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const std::string& resolved,
-                        const SimulationOptions& options, const GlobalOptions& global) {
+int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
+                        const std::string& resolved, const SimulationOptions& options,
+                        const GlobalOptions& global) {
   ScenarioSpec scenario = asked;
   if (options.has_seed) scenario.seed = options.seed;
   if (!options.fidelity.empty()) scenario.network.fidelity = parse_fidelity(options.fidelity);
@@ -172,13 +190,15 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const s
   }
   const Diagnostics unused = catalogue.unused_overrides();
   for (const Diagnostic& d : unused.items()) spdlog::warn(render(d, use_color(global)));
-  for (const ScenarioSystemSpec& entry : scenario.systems) spdlog::debug("system {}: resolved", entry.system);
+  for (const ScenarioSystemSpec& entry : scenario.systems)
+    spdlog::debug("system {}: resolved", entry.system);
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   std::vector<ChildOutcome> outcomes;
   {
     Progress progress(!global.quiet && ::isatty(STDERR_FILENO) != 0, jobs.size());
-    outcomes = run_in_children(jobs, options.jobs > 0 ? options.jobs : processors, [&](std::size_t) { progress.step(); });
+    outcomes = run_in_children(jobs, options.jobs > 0 ? options.jobs : processors,
+                               [&](std::size_t) { progress.step(); });
   }
 
   RunReport report;
@@ -190,7 +210,8 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const s
   std::size_t failed = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].interrupted) return interrupted;
-    if (!outcomes[i].error.empty()) throw InternalError(scenario.systems[i].system + ": " + outcomes[i].error);
+    if (!outcomes[i].error.empty())
+      throw InternalError(scenario.systems[i].system + ": " + outcomes[i].error);
     report.results.push_back(system_result_from_json(outcomes[i].text));
     if (!report.results.back().error.empty()) ++failed;
   }
@@ -200,7 +221,8 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked, const s
   write_report(text, report, format);
   std::optional<std::filesystem::path> path;
   if (!options.folder.empty()) {
-    path = std::filesystem::path(options.folder) / fmt::format("{}.{}", report.scenario, extension(format));
+    path = std::filesystem::path(options.folder) /
+           fmt::format("{}.{}", report.scenario, extension(format));
   }
   if (failed < report.results.size() || format == ReportFormat::json) emit(text.str(), path);
   std::size_t missed = 0;

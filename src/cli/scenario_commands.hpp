@@ -22,7 +22,8 @@ struct SimulationOptions {
 };
 void add_simulation_options(CLI::App&, SimulationOptions&);
 
-/// Simulates every system of the scenario in a child of its own, writes the report, and gives the exit code.
+/// Simulates every system of the scenario in a child of its own, writes the report, and gives the
+/// exit code.
 [[nodiscard]] int simulate_and_report(Catalogue&, const ScenarioSpec&, const std::string& resolved,
                                       const SimulationOptions&, const GlobalOptions&);
 

@@ -12,12 +12,8 @@ namespace {
 using enum CollectiveType;
 constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, BARRIER};
 
-std::uint32_t long_arm(std::uint32_t n) {
-  return n / 2;
-}  // ceil((n-1)/2)
-std::uint32_t short_arm(std::uint32_t n) {
-  return (n - 1) / 2;
-}
+std::uint32_t long_arm(std::uint32_t n) { return n / 2; }  // ceil((n-1)/2)
+std::uint32_t short_arm(std::uint32_t n) { return (n - 1) / 2; }
 
 /// Largest sum of `length` consecutive hops, clockwise or not.
 double longest_arc(const Request& r, std::uint32_t length, bool clockwise) {

@@ -12,15 +12,9 @@ using enum CollectiveType;
 constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL, BROADCAST,
                             REDUCE,     GATHER,         SCATTER,    BARRIER,    SEND_RECV};
 
-bool from_root(CollectiveType t) {
-  return t == BROADCAST || t == SCATTER;
-}
-bool to_root(CollectiveType t) {
-  return t == REDUCE || t == GATHER;
-}
-bool shares_only(CollectiveType t) {
-  return t == SCATTER || t == GATHER;
-}
+bool from_root(CollectiveType t) { return t == BROADCAST || t == SCATTER; }
+bool to_root(CollectiveType t) { return t == REDUCE || t == GATHER; }
+bool shares_only(CollectiveType t) { return t == SCATTER || t == GATHER; }
 
 Phase all_pairs(const Request& r, double bytes) {
   Phase phase;

@@ -20,12 +20,8 @@ struct Fold {
     return v < excess ? 2 * v : v + excess;
   }
 };
-bool reduces(const Request& r) {
-  return r.type != ALL_GATHER;
-}
-bool gathers(const Request& r) {
-  return r.type != REDUCE_SCATTER;
-}
+bool reduces(const Request& r) { return r.type != ALL_GATHER; }
+bool gathers(const Request& r) { return r.type != REDUCE_SCATTER; }
 
 Phase exchange_phase(const Request& r, const Fold& f, std::uint32_t distance) {
   Phase phase;

@@ -47,9 +47,7 @@ std::vector<Step> steps_of(const Request& r, const Levels& levels) {
   throw InternalError("hierarchical does not do this collective");
 }
 
-bool rooted(CollectiveType t) {
-  return t == BROADCAST || t == REDUCE;
-}
+bool rooted(CollectiveType t) { return t == BROADCAST || t == REDUCE; }
 
 /// The sub-groups that run a step: rooted ones cross on the first rail only.
 std::vector<std::vector<std::uint32_t>> groups_of(const Step& step, const Levels& levels) {
@@ -271,9 +269,7 @@ class Composer {
   std::vector<std::vector<std::uint32_t>> arrivals_;  ///< by rank: what it heard in the last step
 };
 
-void lower(const Request& r, DagBuilder& dag) {
-  Composer(r, dag).run();
-}
+void lower(const Request& r, DagBuilder& dag) { Composer(r, dag).run(); }
 
 }  // namespace
 

@@ -20,9 +20,7 @@ double bytes_down(const Request& r, std::uint32_t rank) {
   if (r.type == REDUCE) return rank == 0 ? r.bytes : 0.0;
   return r.type == REDUCE_SCATTER ? r.bytes / r.ranks() : r.bytes;
 }
-bool sends(const Request& r, std::uint32_t rank) {
-  return r.type != BROADCAST || rank == 0;
-}
+bool sends(const Request& r, std::uint32_t rank) { return r.type != BROADCAST || rank == 0; }
 bool receives(const Request& r, std::uint32_t rank) {
   return r.type == REDUCE ? rank == 0 : r.type != BROADCAST || rank != 0;
 }

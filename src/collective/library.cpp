@@ -35,32 +35,13 @@ double neighbour_latency(const GroupView& group, std::uint32_t slot) {
   return nearest;
 }
 
-/// NVIDIA/nccl src/graph/search.cc: the switch counts a head's own traffic once more, and the
-/// search tries a list of rates per head; src/tuning/nvls.cc: of the heads' rate, (heads-1)/heads
-/// counts as bus bandwidth of n ranks.
-double heads_rate(const LibraryAlgorithmSpec& row, double port, std::uint32_t heads,
-                  std::uint32_t ranks) {
-  const double h = heads;
-  const double n = ranks;
-  double each = port / (h + 1);
-  for (const BytesPerSecond rate : row.head_rates) {
-    if ((h + 1) * rate.value() > port) continue;
-    each = rate.value();
-    break;
-  }
-  return h * each * (h - 1) / h * n / (n - 1);
-}
-
 }  // namespace
 
-double payload_rate(const Variant& v, const Plane& plane, std::uint32_t ranks) {
+double payload_rate(const Variant& v, const Plane& plane) {
   const double port = plane.device_capacity.value();
   if (v.row == nullptr) return port;
-  double rate = port;
-  if (v.algorithm->needs_in_switch && v.row->max_heads > 1) {
-    rate = heads_rate(*v.row, port, heads_of(*v.row, ranks), ranks);
-  }
-  rate *= by_link(v.row->bandwidth_share, plane.link, 1.0) * v.protocol->bandwidth_share;
+  const double rate =
+      port * by_link(v.row->bandwidth_share, plane.link, 1.0) * v.protocol->bandwidth_share;
   const double cap = v.protocol->max_bandwidth.value();
   return cap > 0 ? std::min(rate, cap) : rate;
 }
@@ -68,7 +49,7 @@ double payload_rate(const Variant& v, const Plane& plane, std::uint32_t ranks) {
 SlotCost slot_cost(const Variant& v, const GroupView& group, std::uint32_t slot) {
   const Plane& plane = group.plane(slot);
   SlotCost cost;
-  cost.wire_factor = plane.device_capacity.value() / payload_rate(v, plane, group.size());
+  cost.wire_factor = plane.device_capacity.value() / payload_rate(v, plane);
   if (v.row == nullptr || v.algorithm->needs_in_switch) return cost;
   const double step = by_link(v.protocol->step_latency, plane.link, Seconds(-1)).value();
   if (step < 0) return cost;
@@ -85,20 +66,19 @@ double chunk_bytes(const LibraryAlgorithmSpec& row, double bytes, std::uint32_t 
   return chunk;
 }
 
-double start_overhead(const Variant& v, const GroupView& group, double bytes) {
+double base_overhead(const Variant& v, const GroupView& group) {
   if (v.row == nullptr) return 0;
-  double start = v.protocol->base_latency.value();
-  if (v.algorithm->needs_in_switch) {  // the base latency of an in-switch protocol holds the way up
-                                       // and down
-    start = std::max(0.0, start - group.to_switch_latency(0, 0) - group.from_switch_latency(0, 0));
-  }
-  if (v.row->pipeline_stages > 0) {
-    const std::uint32_t heads = heads_of(*v.row, group.size());
-    const double round =
-        std::min(bytes, v.row->channels * heads * chunk_bytes(*v.row, bytes, heads));
-    start += v.row->pipeline_stages * round / payload_rate(v, group.plane(0), group.size());
-  }
-  return start;
+  const double base = v.protocol->base_latency.value();
+  if (!v.algorithm->needs_in_switch) return base;
+  // The base latency of an in-switch protocol holds the way up and down.
+  return std::max(0.0, base - group.to_switch_latency(0, 0) - group.from_switch_latency(0, 0));
+}
+
+double pipeline_fill(const Variant& v, const GroupView& group, double bytes) {
+  if (v.row == nullptr || v.row->pipeline_stages <= 0) return 0;
+  const std::uint32_t heads = heads_of(*v.row, group.size());
+  const double round = std::min(bytes, v.row->channels * heads * chunk_bytes(*v.row, bytes, heads));
+  return v.row->pipeline_stages * round / payload_rate(v, group.plane(0));
 }
 
 }  // namespace xpusim::collective

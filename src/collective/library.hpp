@@ -22,11 +22,16 @@ struct Variant {
 /// at most the endpoint latency.
 [[nodiscard]] SlotCost slot_cost(const Variant&, const GroupView&, std::uint32_t slot);
 
-/// Base latency and the time a pipeline takes to fill, seconds.
-[[nodiscard]] double start_overhead(const Variant&, const GroupView&, double bytes);
+/// Latency of the protocol that every call pays once, seconds.
+[[nodiscard]] double base_overhead(const Variant&, const GroupView&);
+
+/// Time until a pipelined algorithm moves its full rate, seconds. Libraries do not count it when
+/// they choose: NCCL compares latency + bytes / bandwidth (NVIDIA/nccl src/graph/tuning.cc,
+/// ncclTopoGetAlgoTime).
+[[nodiscard]] double pipeline_fill(const Variant&, const GroupView&, double bytes);
 
 /// Rate at which one rank moves payload on this plane, bytes per second.
-[[nodiscard]] double payload_rate(const Variant&, const Plane&, std::uint32_t ranks);
+[[nodiscard]] double payload_rate(const Variant&, const Plane&);
 
 /// The chunk that a library uses for a buffer of so many bytes.
 [[nodiscard]] double chunk_bytes(const LibraryAlgorithmSpec&, double bytes, std::uint32_t heads);

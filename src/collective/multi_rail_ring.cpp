@@ -34,9 +34,7 @@ Channel make_channel(const Levels& levels, std::uint32_t c) {
   return channel;
 }
 
-double passes(const Request& r) {
-  return r.type == ALL_REDUCE ? 2 : 1;
-}
+double passes(const Request& r) { return r.type == ALL_REDUCE ? 2 : 1; }
 
 /// As in `ring`: once around for every pass, less the hops that the slowest chunk skips.
 double latency_of(const Request& r, const Channel& ring) {

@@ -264,9 +264,16 @@ struct Priced {
   Variant variant;
   Request request;
   Traffic traffic;
-  double start = 0;
-  double seconds = std::numeric_limits<double>::infinity();
+  double start = 0;  ///< base latency and pipeline fill, seconds
+  double judged = std::numeric_limits<double>::infinity();  ///< what the library compares, seconds
 };
+
+/// Start and the library's own estimate: the idle time without the pipeline fill.
+void judge(Priced& p, const GroupView& view) {
+  const double base = base_overhead(p.variant, view);
+  p.start = base + pipeline_fill(p.variant, view, p.request.bytes);
+  p.judged = base + idle_seconds(p.request, p.traffic);
+}
 
 Request make_request(const Question& q, const Variant& v, const GroupView& view) {
   Request r;
@@ -283,8 +290,7 @@ Priced price(const Question& q, const Variant& v, const GroupView& view) {
   p.variant = v;
   p.request = make_request(q, v, view);
   p.traffic = v.algorithm->traffic(p.request);
-  p.start = start_overhead(v, view, p.request.bytes);
-  p.seconds = p.start + idle_seconds(p.request, p.traffic);
+  judge(p, view);
   return p;
 }
 
@@ -308,7 +314,7 @@ Priced tune(const Question& q, const Views& views) {
   for (const Variant& v : variants) {
     Priced p = price(q, v, views.of(*v.algorithm));
     // A later variant must be shorter by more than rounding to win.
-    if (best.variant.algorithm == nullptr || p.seconds < best.seconds * (1 - 1e-12))
+    if (best.variant.algorithm == nullptr || p.judged < best.judged * (1 - 1e-12))
       best = std::move(p);
   }
   return best;
@@ -365,8 +371,7 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     const std::vector<LinkId> touched = bytes.links();
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     count_tiers(fabric, bytes, tiers);
-    FluidPhase fluid{Seconds(phase.latency),
-                     representatives(fabric, bytes, touched, plan, reduce)};
+    FluidPhase fluid{Seconds(phase.latency), representatives(fabric, bytes, touched, plan, reduce)};
     double longest = 0;
     for (const LinkLoad& l : fluid.loads) {
       longest = std::max(longest, l.wire_bytes / fabric.links()[l.link].capacity.value());
@@ -403,8 +408,8 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
   if (library != nullptr) plan.units_share = library->units_share;
 }
 
-CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes, bool reduce,
-                           const Groups& groups, const CollectiveOptions& options) {
+CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes,
+                           bool reduce, const Groups& groups, const CollectiveOptions& options) {
   const Fabric& fabric = *context.fabric;
   if (groups.empty()) throw InternalError("a collective without groups");
   if (!(bytes.value() >= 0)) throw InternalError("a collective of negative size");
@@ -491,9 +496,8 @@ Priced tune_transfer(const std::vector<Variant>& variants, const GroupView& view
     p.request.group = &view;
     p.request.cost[0] = slot_cost(v, view, 0);
     p.traffic = transfer_traffic(p.request);
-    p.start = start_overhead(v, view, bytes);
-    p.seconds = p.start + idle_seconds(p.request, p.traffic);
-    if (best.variant.algorithm == nullptr || p.seconds < best.seconds) best = std::move(p);
+    judge(p, view);
+    if (best.variant.algorithm == nullptr || p.judged < best.judged) best = std::move(p);
   }
   return best;
 }
@@ -504,7 +508,8 @@ Priced tune_transfer(const std::vector<Variant>& variants, const GroupView& view
 CollectivePlan plan_collective(const CollectiveContext& context, CollectiveType type, Bytes bytes,
                                std::span<const DeviceId> members,
                                const CollectiveOptions& options) {
-  return collective::plan_groups(context, type, bytes, false, {{members.begin(), members.end()}}, options);
+  return collective::plan_groups(context, type, bytes, false, {{members.begin(), members.end()}},
+                                 options);
 }
 
 CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type,
@@ -534,7 +539,8 @@ CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes
   const Priced best = tune_transfer(variants, view, bytes.value());
   describe_variant(best, context.library, plan);
   plan.algorithm = "transfer";
-  plan.idle_time = Seconds(best.start + fill_phases(*context.fabric, best, groups, groups.size() > 1, plan));
+  plan.idle_time =
+      Seconds(best.start + fill_phases(*context.fabric, best, groups, groups.size() > 1, plan));
   return plan;
 }
 

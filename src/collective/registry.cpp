@@ -14,9 +14,7 @@ constexpr const Algorithm* kRegistry[] = {
 
 }  // namespace
 
-std::span<const Algorithm* const> algorithms() {
-  return kRegistry;
-}
+std::span<const Algorithm* const> algorithms() { return kRegistry; }
 
 const Algorithm* find_algorithm(std::string_view name) {
   for (const Algorithm* a : kRegistry) {

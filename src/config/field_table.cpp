@@ -259,9 +259,7 @@ std::optional<std::uint64_t> decode_seed(Decoder& d, const JsonValue& v, const s
   return std::nullopt;
 }
 
-JsonValue encode_number(double value) {
-  return json_number(fmt::format("{}", value), value);
-}
+JsonValue encode_number(double value) { return json_number(fmt::format("{}", value), value); }
 
 JsonValue encode_quantity(double value, Dimension dimension) {
   if (value == 0.0) return json_number("0", 0.0);

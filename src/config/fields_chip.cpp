@@ -58,12 +58,14 @@ const StructInfo& StructTable<CurveSpec>::info() {
           .one_of(curve_formats),
       field<&CurveSpec::software>("software",
                                   "Software generation that the points were measured with."),
-      field<&CurveSpec::peak>("peak",
-                              "Peak, in the curve's format, of the chip that was measured; 0 means the "
-                              "chip's own. A what-if on the chip's peak then scales the curve.")
+      field<&CurveSpec::peak>(
+          "peak",
+          "Peak, in the curve's format, of the chip that was measured; 0 means the "
+          "chip's own. A what-if on the chip's peak then scales the curve.")
           .non_negative(),
-      field<&CurveSpec::memory_bandwidth>("memory_bandwidth",
-                                          "Memory bandwidth of the chip that was measured; 0 means the chip's own.")
+      field<&CurveSpec::memory_bandwidth>(
+          "memory_bandwidth",
+          "Memory bandwidth of the chip that was measured; 0 means the chip's own.")
           .non_negative(),
       field<&CurveSpec::points>(
           "points",

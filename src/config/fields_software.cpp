@@ -68,11 +68,6 @@ const StructInfo& StructTable<LibraryAlgorithmSpec>::info() {
       field<&LibraryAlgorithmSpec::max_heads>(
           "max_heads", "in_switch: at most so many heads share the buffer; 1 elsewhere.")
           .at_least(1),
-      field<&LibraryAlgorithmSpec::head_rates>(
-          "head_rates",
-          "in_switch: rates tried per head, largest first; the first that fits the port is used; "
-          "empty = port rate.")
-          .positive(),
       field<&LibraryAlgorithmSpec::chunk_steps>(
           "chunk_steps", "Smaller chunks for smaller buffers; the last that applies counts."),
   };

@@ -50,9 +50,7 @@ std::string type_text(const TypeInfo& type, const Rule& rule) {
   throw InternalError("a type class without a name");
 }
 
-const TypeInfo& leaf(const TypeInfo& type) {
-  return type.element ? leaf(*type.element) : type;
-}
+const TypeInfo& leaf(const TypeInfo& type) { return type.element ? leaf(*type.element) : type; }
 
 /// Words first, then the range, then the keys: whatever limits the value.
 std::string limits(const TypeInfo& type, const Rule& rule) {

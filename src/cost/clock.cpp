@@ -8,7 +8,8 @@ namespace xpusim {
 namespace {
 
 double power(const ClockProblem& p, double clock, double seconds) {
-  return p.base_power + (p.compute_energy * std::pow(clock, p.exponent - 1) + p.memory_energy) / seconds;
+  return p.base_power +
+         (p.compute_energy * std::pow(clock, p.exponent - 1) + p.memory_energy) / seconds;
 }
 
 double duration(const ClockProblem& p, double rated, double clock) {
@@ -33,7 +34,8 @@ ClockChoice settle_clock(const ClockProblem& p, double rated_power, double cap) 
   ClockChoice choice;
   choice.seconds = std::max(p.compute_time, p.memory_time);
   if (choice.seconds <= 0) return choice;
-  // Durations were measured at the rated power: the clock may have been below full there, at the measured duration.
+  // Durations were measured at the rated power: the clock may have been below full there, at the
+  // measured duration.
   choice.rated = largest_clock(p.min_clock, 1.0, rated_power,
                                [&](double c) { return power(p, c, choice.seconds); });
   choice.clock = choice.rated;

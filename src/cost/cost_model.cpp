@@ -42,19 +42,23 @@ struct CostModel::Bounds {
 
 CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
     : chip_(chip), software_(software), options_(options) {
-  curves_ = std::make_shared<const CurveSet>(chip_, software_.info.name, [this](const CurveSpec& curve, const ComputeOp& op) {
-    // Curves are measured on whole packages, at the figures they state: a what-if on the chip scales with the roofline.
-    CostModel package(*this);
-    package.options_.rank = RankUnit::package;
-    if (curve.peak.value() > 0) package.chip_.peak[curve.format] = curve.peak;
-    if (curve.memory_bandwidth.value() > 0) package.chip_.memory.bandwidth = curve.memory_bandwidth;
-    const Bounds b = package.bounds(op);
-    return std::max(b.compute, b.memory);
-  });
+  curves_ = std::make_shared<const CurveSet>(
+      chip_, software_.info.name, [this](const CurveSpec& curve, const ComputeOp& op) {
+        // Curves are measured on whole packages, at the figures they state: a what-if on the chip
+        // scales with the roofline.
+        CostModel package(*this);
+        package.options_.rank = RankUnit::package;
+        if (curve.peak.value() > 0) package.chip_.peak[curve.format] = curve.peak;
+        if (curve.memory_bandwidth.value() > 0)
+          package.chip_.memory.bandwidth = curve.memory_bandwidth;
+        const Bounds b = package.bounds(op);
+        return std::max(b.compute, b.memory);
+      });
 }
 
 void CostModel::note(std::string text) const {
-  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(std::move(text));
+  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end())
+    notes_.push_back(std::move(text));
 }
 
 std::vector<std::string> CostModel::notes() const { return notes_; }
@@ -68,7 +72,8 @@ double dies_per_device(const ChipSpec& chip, RankUnit rank) {
 std::string CostModel::resolve_format(const std::string& format) const {
   const auto it = find_chain(chip_.peak, format);
   if (it == chip_.peak.end())
-    throw InputError("no-peak", fmt::format("chip '{}' has no peak for format '{}'", chip_.info.name, format),
+    throw InputError("no-peak",
+                     fmt::format("chip '{}' has no peak for format '{}'", chip_.info.name, format),
                      "formats it has: " + key_list(chip_.peak));
   if (it->first != format && format_bytes(format) != format_bytes(it->first))
     note(fmt::format("{} has no {} arithmetic: {} peak used", chip_.info.name, format, it->first));
@@ -85,7 +90,8 @@ double CostModel::gemm_efficiency(const std::string& format) const {
     note(fmt::format("{} has no GEMM efficiency for {}: peak assumed", chip_.info.name, format));
     return 1.0;
   }
-  if (it->first != format) note(fmt::format("no {} GEMM efficiency: that of {} used", format, it->first));
+  if (it->first != format)
+    note(fmt::format("no {} GEMM efficiency: that of {} used", format, it->first));
   return it->second;
 }
 
@@ -103,12 +109,14 @@ double CostModel::attention_efficiency(const ComputeOp& op) const {
 }
 
 double CostModel::memory_rate() const {
-  return chip_.memory.bandwidth.value() * chip_.efficiency.memory / dies_per_device(chip_, options_.rank);
+  return chip_.memory.bandwidth.value() * chip_.efficiency.memory /
+         dies_per_device(chip_, options_.rank);
 }
 
 double CostModel::stream_time(double bytes) const {
   if (bytes <= 0) return 0;
-  const double half = chip_.efficiency.memory_half_size.value() / dies_per_device(chip_, options_.rank);
+  const double half =
+      chip_.efficiency.memory_half_size.value() / dies_per_device(chip_, options_.rank);
   return (bytes + half) / memory_rate();
 }
 
@@ -131,7 +139,9 @@ CostModel::Bounds CostModel::bounds(const ComputeOp& op) const {
   switch (op.kind) {
     case OpKind::gemm:
     case OpKind::grouped_gemm:
-    case OpKind::batched_gemm: b.compute = gemm_compute_time(op); break;
+    case OpKind::batched_gemm:
+      b.compute = gemm_compute_time(op);
+      break;
     case OpKind::attention_forward:
     case OpKind::attention_backward:
       b.compute = b.flops / (peak(op.format).value() * attention_efficiency(op));
@@ -139,7 +149,9 @@ CostModel::Bounds CostModel::bounds(const ComputeOp& op) const {
     case OpKind::memory:
       if (b.flops > 0) b.compute = b.flops / (peak(op.format).value() * gemm_efficiency(op.format));
       break;
-    case OpKind::fixed: b.compute = op.seconds; return b;
+    case OpKind::fixed:
+      b.compute = op.seconds;
+      return b;
   }
   // GEMMs back to back each start their own stream.
   const double launches = op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0;
@@ -154,7 +166,8 @@ void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
   std::string_view format = op.format;
   for (; !format.empty() && curve == nullptr; format = wider_format(format)) {
     curve = curves_->find(operation, format);
-    if (curve != nullptr || chip_.peak.contains(std::string(format))) break;  // a real format without curve: roofline
+    if (curve != nullptr || chip_.peak.contains(std::string(format)))
+      break;  // a real format without curve: roofline
   }
   if (curve == nullptr) {
     if (!chip_.curves.empty() && operation != "memory")
@@ -163,21 +176,25 @@ void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
   }
   const Residual residual = curve->at(curve_features(op));
   double factor = residual.factor;
-  // Only the shape dependence carries over to the backward kernel; its large-size level is its own efficiency.
+  // Only the shape dependence carries over to the backward kernel; its large-size level is its own
+  // efficiency.
   if (op.kind == OpKind::attention_backward) factor /= std::exp(curve->largest_log_residual());
   b.compute *= factor;
   b.memory *= factor;
   b.measured = residual.inside && op.kind != OpKind::attention_backward;
   if (!residual.inside)
-    note(fmt::format("some shapes lie outside the measured {} range: nearest efficiency, fading to the large-size one",
-                     curve->name()));
+    note(
+        fmt::format("some shapes lie outside the measured {} range: nearest efficiency, fading to "
+                    "the large-size one",
+                    curve->name()));
 }
 
 double CostModel::energy_per_flop(const std::string& format) const {
   const auto it = find_chain(chip_.power.per_flop, format);
   if (it != chip_.power.per_flop.end()) return it->second.value();
   if (!chip_.power.per_flop.empty()) {
-    note(fmt::format("no energy per {} operation: that of {} used", format, chip_.power.per_flop.begin()->first));
+    note(fmt::format("no energy per {} operation: that of {} used", format,
+                     chip_.power.per_flop.begin()->first));
     return chip_.power.per_flop.begin()->second.value();
   }
   return 0;
@@ -194,14 +211,18 @@ void CostModel::settle_clock(const ComputeOp& op, const Bounds& b, OpCost& cost)
   problem.base_power = (power.idle.value() + power.active.value()) / dies;
   problem.exponent = power.clock_exponent;
   problem.min_clock = power.min_clock;
-  const double rated = power.tdp.value() > 0 ? power.tdp.value() : 1e30;  // no TDP known: never throttled
-  const double cap = options_.power_cap.value() > 0 ? std::min(options_.power_cap.value(), rated) : rated;
+  const double rated =
+      power.tdp.value() > 0 ? power.tdp.value() : 1e30;  // no TDP known: never throttled
+  const double cap =
+      options_.power_cap.value() > 0 ? std::min(options_.power_cap.value(), rated) : rated;
   const ClockChoice choice = xpusim::settle_clock(problem, rated / dies, cap / dies);
   if (choice.cap_missed)
-    note(fmt::format("the power cap of {} is below what {} draws at its lowest clock", to_string(Watts(cap)), op.label));
+    note(fmt::format("the power cap of {} is below what {} draws at its lowest clock",
+                     to_string(Watts(cap)), op.label));
   cost.clock = choice.clock;
   cost.duration = Seconds(choice.seconds);
-  cost.energy = Joules(problem.compute_energy * std::pow(choice.clock, problem.exponent - 1) + problem.memory_energy);
+  cost.energy = Joules(problem.compute_energy * std::pow(choice.clock, problem.exponent - 1) +
+                       problem.memory_energy);
 }
 
 OpCost CostModel::cost(const ComputeOp& op) const {
@@ -213,10 +234,12 @@ OpCost CostModel::cost(const ComputeOp& op) const {
   cost.compute_bound = b.compute >= b.memory;
   cost.measured = b.measured;
   settle_clock(op, b, cost);
-  if (op.kind == OpKind::fixed) cost.duration = Seconds(op.seconds);  // a recorded duration is not second-guessed
+  if (op.kind == OpKind::fixed)
+    cost.duration = Seconds(op.seconds);  // a recorded duration is not second-guessed
   const bool captured = options_.graph_capture || software_.graph_capture;
   const Seconds gap = captured ? software_.graph_kernel_launch : software_.kernel_launch;
-  const double launches = op.kernels * (op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0);
+  const double launches =
+      op.kernels * (op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0);
   if (op.kind != OpKind::fixed) cost.duration += gap * launches;
   const double active = chip_.power.active.value() / dies_per_device(chip_, options_.rank);
   cost.energy += Joules(active * cost.duration.value());

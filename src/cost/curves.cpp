@@ -13,8 +13,9 @@ namespace xpusim {
 
 namespace {
 
-// Smoothing of the interpolation, chosen by leave-one-out error over the measured GEMM tables (18 curves of 62 points,
-// all chips and formats; see tests/unit/cost/test_curves.cpp): weight = 1 / (distance^2 + kNear)^2, slopes shrunk by kRidge.
+// Smoothing of the interpolation, chosen by leave-one-out error over the measured GEMM tables (18
+// curves of 62 points, all chips and formats; see tests/unit/cost/test_curves.cpp): weight = 1 /
+// (distance^2 + kNear)^2, slopes shrunk by kRidge.
 constexpr double kNear = 0.05;
 constexpr double kRidge = 0.05;
 // Outside the measured range the nearest correction fades with the distance in octaves of shape.
@@ -53,10 +54,11 @@ void check_curve(const CurveSpec& spec) {
   for (const auto& row : spec.points) {
     const bool positive = std::all_of(row.begin(), row.end(), [](double v) { return v > 0; });
     if (row.size() != length || !positive)
-      throw InputError("bad-curve-point",
-                       fmt::format("a point of the {} {} curve has {} values, all of which must be above 0",
-                                   spec.operation, spec.format, row.size()),
-                       fmt::format("write {} values per point", length));
+      throw InputError(
+          "bad-curve-point",
+          fmt::format("a point of the {} {} curve has {} values, all of which must be above 0",
+                      spec.operation, spec.format, row.size()),
+          fmt::format("write {} values per point", length));
   }
 }
 
@@ -74,7 +76,8 @@ ComputeOp attention_point(const std::vector<double>& row, bool decode) {
   return op;
 }
 
-/// MLA decode of the DeepSeek-V3 latent: 512 + 64 wide keys whose first 512 are the values (arXiv 2412.19437).
+/// MLA decode of the DeepSeek-V3 latent: 512 + 64 wide keys whose first 512 are the values (arXiv
+/// 2412.19437).
 ComputeOp mla_point(const std::vector<double>& row) {
   ComputeOp op;
   op.kind = OpKind::attention_forward;
@@ -101,8 +104,9 @@ MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& r
     point.op.memory_bytes = row[0];
     point.seconds = row[0] / row[1];
   } else {
-    point.op = spec.operation == "mla_decode" ? mla_point(row)
-                                              : attention_point(row, spec.operation == "attention_decode");
+    point.op = spec.operation == "mla_decode"
+                   ? mla_point(row)
+                   : attention_point(row, spec.operation == "attention_decode");
   }
   if (!spec.format.empty()) point.op.format = spec.format;
   point.op.operand_bytes = format_bytes(point.op.format);
@@ -111,8 +115,11 @@ MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& r
 
 }  // namespace
 
-ResidualCurve::ResidualCurve(std::string name, std::vector<Features> features, std::vector<double> log_residuals)
-    : name_(std::move(name)), features_(std::move(features)), log_residuals_(std::move(log_residuals)) {
+ResidualCurve::ResidualCurve(std::string name, std::vector<Features> features,
+                             std::vector<double> log_residuals)
+    : name_(std::move(name)),
+      features_(std::move(features)),
+      log_residuals_(std::move(log_residuals)) {
   if (features_.empty() || features_.size() != log_residuals_.size())
     throw InternalError("a residual curve needs one residual per point and at least one point");
   low_ = high_ = features_.front();
@@ -170,13 +177,17 @@ std::string_view curve_operation(const ComputeOp& op) {
   switch (op.kind) {
     case OpKind::gemm:
     case OpKind::grouped_gemm:
-    case OpKind::batched_gemm: return "gemm";
+    case OpKind::batched_gemm:
+      return "gemm";
     case OpKind::attention_forward:
       if (op.sequence > 1) return "attention_prefill";
       return is_absorbed_mla(op) ? "mla_decode" : "attention_decode";
-    case OpKind::attention_backward: return "attention_prefill";
-    case OpKind::memory: return op.flops > 0 ? "" : "memory";
-    case OpKind::fixed: return "";
+    case OpKind::attention_backward:
+      return "attention_prefill";
+    case OpKind::memory:
+      return op.flops > 0 ? "" : "memory";
+    case OpKind::fixed:
+      return "";
   }
   return "";
 }
@@ -185,15 +196,20 @@ ResidualCurve::Features curve_features(const ComputeOp& op) {
   const auto log_of = [](double v) { return std::log(std::max(v, 1.0)); };
   const auto d = [](std::int64_t v) { return static_cast<double>(v); };
   switch (op.kind) {
-    // The rows of all experts fill the chip together, so a grouped GEMM sits where one of m * count rows would.
-    case OpKind::grouped_gemm: return {log_of(d(op.m) * d(op.count)), log_of(d(op.n)), log_of(d(op.k))};
+    // The rows of all experts fill the chip together, so a grouped GEMM sits where one of m * count
+    // rows would.
+    case OpKind::grouped_gemm:
+      return {log_of(d(op.m) * d(op.count)), log_of(d(op.n)), log_of(d(op.k))};
     case OpKind::gemm:
-    case OpKind::batched_gemm: return {log_of(d(op.m)), log_of(d(op.n)), log_of(d(op.k))};
+    case OpKind::batched_gemm:
+      return {log_of(d(op.m)), log_of(d(op.n)), log_of(d(op.k))};
     case OpKind::attention_forward:
     case OpKind::attention_backward:
       return {log_of(d(op.batch) * d(op.heads)), log_of(d(op.context)), log_of(d(op.head_dim))};
-    case OpKind::memory: return {log_of(op.memory_bytes), 0, 0};
-    case OpKind::fixed: return {};
+    case OpKind::memory:
+      return {log_of(op.memory_bytes), 0, 0};
+    case OpKind::fixed:
+      return {};
   }
   return {};
 }
@@ -205,7 +221,8 @@ std::vector<MeasuredPoint> measured_points(const CurveSpec& spec) {
   return points;
 }
 
-CurveSet::CurveSet(const ChipSpec& chip, const std::string& software, const ModelledSeconds& modelled) {
+CurveSet::CurveSet(const ChipSpec& chip, const std::string& software,
+                   const ModelledSeconds& modelled) {
   for (const CurveSpec& spec : chip.curves) {
     if (spec.points.empty()) continue;
     std::vector<ResidualCurve::Features> features;
@@ -214,16 +231,20 @@ CurveSet::CurveSet(const ChipSpec& chip, const std::string& software, const Mode
       features.push_back(curve_features(point.op));
       residuals.push_back(std::log(point.seconds / modelled(spec, point.op)));
     }
-    const std::string name = spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
-    Entry entry{spec.operation, spec.format, ResidualCurve(name, std::move(features), std::move(residuals))};
+    const std::string name =
+        spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
+    Entry entry{spec.operation, spec.format,
+                ResidualCurve(name, std::move(features), std::move(residuals))};
     // A curve of the profile in use goes before those of other software generations.
-    entries_.insert(spec.software == software ? entries_.begin() : entries_.end(), std::move(entry));
+    entries_.insert(spec.software == software ? entries_.begin() : entries_.end(),
+                    std::move(entry));
   }
 }
 
 const ResidualCurve* CurveSet::find(std::string_view operation, std::string_view format) const {
   for (const Entry& entry : entries_)
-    if (entry.operation == operation && (entry.format == format || entry.operation == "memory")) return &entry.curve;
+    if (entry.operation == operation && (entry.format == format || entry.operation == "memory"))
+      return &entry.curve;
   return nullptr;
 }
 

@@ -1,4 +1,5 @@
-// Measured curves as corrections of the roofline: log(measured / modelled) interpolated over log shape.
+// Measured curves as corrections of the roofline: log(measured / modelled) interpolated over log
+// shape.
 #pragma once
 
 #include <array>
@@ -19,8 +20,8 @@ struct MeasuredPoint {
 };
 
 struct Residual {
-  double factor = 1.0;   ///< measured / modelled
-  bool inside = false;   ///< the shape lies within the measured range in every direction
+  double factor = 1.0;  ///< measured / modelled
+  bool inside = false;  ///< the shape lies within the measured range in every direction
 };
 
 /// Local linear regression of the log residual over the log shape.
@@ -51,7 +52,8 @@ class CurveSet {
   /// Throws InputError for a row of the wrong length or a value that is not above 0.
   CurveSet(const ChipSpec&, const std::string& software, const ModelledSeconds&);
   /// The curve of an operation and format, or null.
-  [[nodiscard]] const ResidualCurve* find(std::string_view operation, std::string_view format) const;
+  [[nodiscard]] const ResidualCurve* find(std::string_view operation,
+                                          std::string_view format) const;
 
  private:
   struct Entry {

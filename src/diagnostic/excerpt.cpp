@@ -15,9 +15,7 @@ constexpr std::size_t tab_columns = 4;
 // excerpt.
 constexpr std::size_t window_bytes = 4 * max_columns;
 
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 /// Bytes of the code point at `i`: 1 for ASCII and for anything ill-formed.
 std::size_t code_point_length(std::string_view text, std::size_t i) {

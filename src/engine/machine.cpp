@@ -17,7 +17,8 @@ using engine::WorkId;
 /// Amount of a work that only its cancellation ends.
 constexpr double kEndless = 1e30;
 
-/// A device's execution units: capacity 1 "second of full units per second", shared by the kernels on it.
+/// A device's execution units: capacity 1 "second of full units per second", shared by the kernels
+/// on it.
 struct Units {
   ResourceId processor{};
   bool made = false;
@@ -49,8 +50,7 @@ struct Machine::Impl {
   ResourceId link(LinkId id) {
     std::uint32_t& resource = link_resources[id];
     if (resource == kNoResource) {
-      resource =
-          static_cast<std::uint32_t>(core.add_link(fabric.links()[id].capacity.value()));
+      resource = static_cast<std::uint32_t>(core.add_link(fabric.links()[id].capacity.value()));
     }
     return ResourceId(resource);
   }
@@ -64,7 +64,8 @@ struct Machine::Impl {
     return u;
   }
 
-  // A collective's kernels take their share of the units only while there is somebody to take it from.
+  // A collective's kernels take their share of the units only while there is somebody to take it
+  // from.
   void start_occupancies(Units& u) {
     for (Units::Occupancy& o : u.occupied) {
       if (o.started) continue;
@@ -108,8 +109,8 @@ struct Machine::Impl {
     Seconds phase_start;
     // flow fidelity
     MessageDag dag;
-    std::vector<std::uint32_t> waiting;        // dependencies left, per message
-    std::vector<std::uint16_t> open_paths;     // sub-flows left, per message
+    std::vector<std::uint32_t> waiting;     // dependencies left, per message
+    std::vector<std::uint16_t> open_paths;  // sub-flows left, per message
     std::vector<std::uint32_t> successor_begin, successors;
     std::unordered_map<std::uint64_t, std::vector<Path>> routes;
     std::size_t messages_left = 0;
@@ -145,7 +146,8 @@ struct Machine::Impl {
     core.timer(core.now() + delay.value(), std::move(next));
   }
 
-  // Runs are owned here until they finish: callbacks carry a plain pointer, small enough not to allocate.
+  // Runs are owned here until they finish: callbacks carry a plain pointer, small enough not to
+  // allocate.
   Run* keep(std::shared_ptr<Run> run) {
     Run* r = run.get();
     r->machine = this;
@@ -261,9 +263,9 @@ struct Machine::Impl {
     const Seconds end(core.now());
     bool first = true;
     for (const FluidPhase& phase : run->plan->phases) {
-      const TrafficEvent event{run->purpose, run->start, end, phase.loads,
-                               first ? std::span<const TierLoad>(run->plan->tier_loads)
-                                     : std::span<const TierLoad>()};
+      const TrafficEvent event{
+          run->purpose, run->start, end, phase.loads,
+          first ? std::span<const TierLoad>(run->plan->tier_loads) : std::span<const TierLoad>()};
       first = false;
       for (EngineObserver* o : observers) o->on_traffic(event);
     }

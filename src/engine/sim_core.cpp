@@ -1,11 +1,13 @@
 #include "engine/sim_core.hpp"
 
+#include <sys/resource.h>
+
 #include <simgrid/kernel/resource/Action.hpp>
 #include <simgrid/kernel/resource/Model.hpp>
 #include <simgrid/s4u/Engine.hpp>
 #include <simgrid/s4u/NetZone.hpp>
+// version.h needs macros that only the others define
 #include <simgrid/version.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -77,12 +79,12 @@ class Share final : public Action {
 
 // One flow, work or timer; slots are used again, `generation` tells the tenants apart.
 struct Slot {
-  std::uint32_t generation = 1;    // so that WorkId{} names no work
-  bool in_latency = false;         // a flow whose transfer has not begun
-  Share* share = nullptr;          // owned; null while it only waits for the clock
-  std::uint64_t sequence = 0;      // start order
-  double amount = 0.0;             // bytes, or amount of a work
-  double bound = 0.0;              // 0: none
+  std::uint32_t generation = 1;  // so that WorkId{} names no work
+  bool in_latency = false;       // a flow whose transfer has not begun
+  Share* share = nullptr;        // owned; null while it only waits for the clock
+  std::uint64_t sequence = 0;    // start order
+  double amount = 0.0;           // bytes, or amount of a work
+  double bound = 0.0;            // 0: none
   std::vector<ResourceId> route;
   Callback done;
 };
@@ -307,8 +309,8 @@ ResourceId SimCore::add_link(double capacity) { return impl_->add_resource(capac
 
 ResourceId SimCore::add_processor(double capacity) { return impl_->add_resource(capacity); }
 
-void SimCore::flow(std::span<const ResourceId> route, double bytes, double latency,
-                   double rate_cap, Callback done) {
+void SimCore::flow(std::span<const ResourceId> route, double bytes, double latency, double rate_cap,
+                   Callback done) {
   require(is_amount(bytes) && is_amount(latency) && is_amount(rate_cap),
           "bytes, latency and rate cap must be finite and not negative");
   for (ResourceId id : route) impl_->check(id);

@@ -114,7 +114,8 @@ class StaticProgram {
   void start_task(TaskId id) {
     const Task& task = graph_.tasks[id];
     switch (task.kind) {
-      case TaskKind::join: return complete(id);
+      case TaskKind::join:
+        return complete(id);
       case TaskKind::compute: {
         const OpCost& cost = sequence_cost(task.op);
         const Seconds begin = machine_.now();
@@ -131,8 +132,10 @@ class StaticProgram {
         }
         return;
       }
-      case TaskKind::transfer: return start_transfer(id);
-      case TaskKind::collective: return arrive(id);
+      case TaskKind::transfer:
+        return start_transfer(id);
+      case TaskKind::collective:
+        return arrive(id);
     }
   }
 
@@ -245,7 +248,8 @@ class StaticProgram {
       plan = std::make_shared<CollectivePlan>(
           graph_.folded
               ? plan_collective_class(context_, op.type, Bytes(op.bytes), group.classes, options)
-              : plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(), options));
+              : plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(),
+                                options));
       remember(plan, group.purpose);
     }
     return plan;

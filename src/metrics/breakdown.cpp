@@ -41,12 +41,18 @@ BreakdownListener::Cause BreakdownListener::cause_of(const ActivityEvent& event)
     return event.purpose == Purpose::optimizer ? optimizer : compute;
   }
   switch (event.purpose) {
-    case Purpose::tp: return tp;
-    case Purpose::cp: return cp;
-    case Purpose::ep: return ep;
-    case Purpose::pp: return pp;
-    case Purpose::dp: return dp;
-    default: return other;
+    case Purpose::tp:
+      return tp;
+    case Purpose::cp:
+      return cp;
+    case Purpose::ep:
+      return ep;
+    case Purpose::pp:
+      return pp;
+    case Purpose::dp:
+      return dp;
+    default:
+      return other;
   }
 }
 
@@ -90,7 +96,8 @@ void BreakdownListener::insert(Intervals& list, Interval added) {
 
 Breakdown BreakdownListener::rank_result(RankId rank) const {
   if (rank >= timeline_.size()) throw InternalError("breakdown of a rank that was not simulated");
-  // By priority: what a cause adds to the union of the causes before it is its share, so the shares telescope.
+  // By priority: what a cause adds to the union of the causes before it is its share, so the shares
+  // telescope.
   std::array<double, causes> seconds{};
   Intervals covered;
   double covered_seconds = 0;
@@ -130,9 +137,10 @@ Breakdown BreakdownListener::rank_result(RankId rank) const {
 }
 
 Breakdown BreakdownListener::result() const {
-  constexpr std::array parts{&Breakdown::compute,    &Breakdown::optimizer,  &Breakdown::exposed_tp,
-                             &Breakdown::exposed_cp, &Breakdown::exposed_ep, &Breakdown::exposed_pp,
-                             &Breakdown::exposed_dp, &Breakdown::exposed_other, &Breakdown::bubble};
+  constexpr std::array parts{
+      &Breakdown::compute,    &Breakdown::optimizer,     &Breakdown::exposed_tp,
+      &Breakdown::exposed_cp, &Breakdown::exposed_ep,    &Breakdown::exposed_pp,
+      &Breakdown::exposed_dp, &Breakdown::exposed_other, &Breakdown::bubble};
   Breakdown mean;
   double ranks = 0;
   for (const SimulatedRank& rank : graph_->ranks) ranks += rank.multiplicity;

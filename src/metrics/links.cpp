@@ -41,7 +41,8 @@ LinksResult LinkListener::result(std::size_t hottest) const {
     const Tier& tier = fabric_->tiers()[t];
     const double capacity = tier.capacity.value() * makespan_;
     const double mean = capacity > 0 ? tiers_[t].wire / capacity : 0.0;
-    // A folded run keeps one representative link per load, which can miss the busiest; the mean bounds it below.
+    // A folded run keeps one representative link per load, which can miss the busiest; the mean
+    // bounds it below.
     result.tiers.push_back({fabric_->planes()[tier.plane].name, tier.name, tier.links,
                             tiers_[t].payload, mean, std::max(mean, peak[t])});
   }

@@ -49,7 +49,8 @@ PowerListener::PowerListener(const SystemSpec& system, const ChipSpec& chip, con
   plane_capacity_.assign(names.size(), 0.0);
   for (const Tier& tier : fabric.tiers()) {
     const int plane = plane_index_[tier.plane];
-    if (plane >= 0) plane_capacity_[static_cast<std::size_t>(plane)] += tier.capacity.value() * used;
+    if (plane >= 0)
+      plane_capacity_[static_cast<std::size_t>(plane)] += tier.capacity.value() * used;
   }
   for (const FabricLink& link : fabric.links()) tier_energy_[link.tier] = link.energy.value();
 }
@@ -133,7 +134,8 @@ double PowerListener::busiest_slice() const {
     if (left <= 0) break;
     Slice slice = slices_[i];
     double seconds = width_;
-    // What remains of the run after this slice may be too short to speak of a power: it joins this one.
+    // What remains of the run after this slice may be too short to speak of a power: it joins this
+    // one.
     if (left < 2 * width_) {
       if (i + 1 < kSlices) slice += slices_[i + 1];
       seconds = left;

@@ -22,10 +22,11 @@ void check_activities(const SystemSpec& system) {
   for (const ComponentSpec& part : system.components) {
     if (part.activity.empty() || part.activity == "compute") continue;
     if (plane_index(system, part.activity) >= 0) continue;
-    throw InputError("unknown-activity",
-                     fmt::format("component '{}' of system '{}' follows \"{}\", which is no plane of it",
-                                 part.name, system.info.name, part.activity),
-                     "write \"compute\", the name of a plane, or leave it out for a constant power");
+    throw InputError(
+        "unknown-activity",
+        fmt::format("component '{}' of system '{}' follows \"{}\", which is no plane of it",
+                    part.name, system.info.name, part.activity),
+        "write \"compute\", the name of a plane, or leave it out for a constant power");
   }
 }
 
@@ -61,12 +62,15 @@ double PowerModel::units(ComponentScope scope) const {
   const double nodes = static_cast<double>(nodes_used_);
   const double packages = nodes * system_.chips_per_node;
   switch (scope) {
-    case ComponentScope::chip: return packages;
-    case ComponentScope::node: return nodes;
+    case ComponentScope::chip:
+      return packages;
+    case ComponentScope::node:
+      return nodes;
     case ComponentScope::supernode:
       if (system_.supernode_chips > 0) return packages / system_.supernode_chips;
       break;
-    case ComponentScope::system: break;
+    case ComponentScope::system:
+      break;
   }
   return nodes / system_.nodes;
 }
@@ -92,7 +96,8 @@ PowerBreakdown PowerModel::at(const PowerActivity& activity) const {
   for (const ComponentSpec& part : system_.components) {
     Watts watts;
     if (part.per_it_watt > 0) {
-      // A node's fan moves the heat of its node, not that of a switch elsewhere: only parts inside its scope count.
+      // A node's fan moves the heat of its node, not that of a switch elsewhere: only parts inside
+      // its scope count.
       for (const PowerPart& before : parts) {
         if (before.scope >= part.scope) watts += before.watts * part.per_it_watt;
       }
@@ -109,8 +114,8 @@ PowerBreakdown PowerModel::at(const PowerActivity& activity) const {
   }
   const double efficiency = system_.power.conversion_efficiency;
   if (efficiency < 1.0) {
-    parts.push_back({"conversion", "conversion", ComponentScope::system,
-                     direct * (1.0 / efficiency - 1.0)});
+    parts.push_back(
+        {"conversion", "conversion", ComponentScope::system, direct * (1.0 / efficiency - 1.0)});
   }
   result.total = direct / efficiency;
   result.node = in_nodes / (efficiency * nodes);

@@ -27,7 +27,9 @@ std::string text_of(double value) { return exact_text(value); }
 std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(std::uint64_t value) { return fmt::format("{}", value); }
 template <class T>
-std::string text_of(const std::optional<T>& value) { return value ? text_of(*value) : std::string(); }
+std::string text_of(const std::optional<T>& value) {
+  return value ? text_of(*value) : std::string();
+}
 
 template <class Section, class Part>
 Value of(std::optional<Section> SystemResult::*section, Part part) {
@@ -39,7 +41,8 @@ Value of(std::optional<Section> SystemResult::*section, Part part) {
 template <class Part>
 Value collective(Part part) {
   return [part](const Line& line) {
-    return line.collective == nullptr ? std::string() : text_of(std::invoke(part, *line.collective));
+    return line.collective == nullptr ? std::string()
+                                      : text_of(std::invoke(part, *line.collective));
   };
 }
 template <class Part>
@@ -111,7 +114,9 @@ void add_breakdown(std::vector<Column>& columns) {
 
 void add_collective(std::vector<Column>& columns) {
   using C = CollectiveResult;
-  const auto add = [&](const char* name, auto part) { columns.push_back({name, collective(part)}); };
+  const auto add = [&](const char* name, auto part) {
+    columns.push_back({name, collective(part)});
+  };
   add("collective_type", &C::type);
   add("collective_bytes", &C::bytes);
   add("collective_ranks", &C::ranks);

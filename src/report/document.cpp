@@ -12,7 +12,8 @@ std::string Footnotes::mark(const SystemResult& result) {
     const auto found = std::find(texts_.begin(), texts_.end(), note);
     const auto number = static_cast<std::size_t>(found - texts_.begin()) + 1;
     if (found == texts_.end()) texts_.push_back(note);
-    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end())
+      numbers.push_back(number);
   }
   if (numbers.empty()) return "";
   std::sort(numbers.begin(), numbers.end());
@@ -46,7 +47,8 @@ Document document(const RunReport& run) {
     doc.legend = fmt::format("ratio = value / value of {}", baseline->system);
   }
   doc.notes = footnotes.texts();
-  const std::string commit = run.manifest.commit.empty() ? "" : fmt::format(" ({})", run.manifest.commit);
+  const std::string commit =
+      run.manifest.commit.empty() ? "" : fmt::format(" ({})", run.manifest.commit);
   doc.footer = fmt::format("xpusim {}{}, seed {}", run.manifest.version, commit, run.manifest.seed);
   return doc;
 }

@@ -9,7 +9,7 @@
 namespace xpusim::report {
 
 struct GridRow {
-  bool section = false;            ///< a heading over the rows that follow; only the first cell is set
+  bool section = false;  ///< a heading over the rows that follow; only the first cell is set
   std::vector<std::string> cells;
 };
 /// The first column is a name, the others are figures.

@@ -1,4 +1,5 @@
-// The names of the report contract (architecture.md, section 7), once: JSON is written and read over them.
+// The names of the report contract (architecture.md, section 7), once: JSON is written and read
+// over them.
 #pragma once
 
 #include <concepts>

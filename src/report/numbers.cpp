@@ -14,8 +14,9 @@ struct Prefix {
   double scale;
   const char* text;
 };
-constexpr std::array kLarge{Prefix{1e18, "E"}, Prefix{1e15, "P"}, Prefix{1e12, "T"}, Prefix{1e9, "G"},
-                            Prefix{1e6, "M"},  Prefix{1e3, "k"},  Prefix{1, ""}};
+constexpr std::array kLarge{Prefix{1e18, "E"}, Prefix{1e15, "P"}, Prefix{1e12, "T"},
+                            Prefix{1e9, "G"},  Prefix{1e6, "M"},  Prefix{1e3, "k"},
+                            Prefix{1, ""}};
 constexpr std::array kSmall{Prefix{1, ""}, Prefix{1e-3, "m"}, Prefix{1e-6, "u"}, Prefix{1e-9, "n"}};
 
 DisplayUnit choose(std::span<const Prefix> prefixes, double largest, const char* base) {
@@ -42,14 +43,19 @@ DisplayUnit unit_for(Kind kind, const std::vector<double>& values) {
     if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
   }
   switch (kind) {
-    case Kind::plain: break;
+    case Kind::plain:
+      break;
     case Kind::seconds:
       if (largest == 0) return {1, "s"};
       return choose(kSmall, largest, "s");
-    case Kind::bytes: return choose(kLarge, largest, "B");
-    case Kind::bytes_per_second: return choose(kLarge, largest, "B/s");
-    case Kind::watts: return choose(kLarge, largest, "W");
-    case Kind::joules: return choose(kLarge, largest, "J");
+    case Kind::bytes:
+      return choose(kLarge, largest, "B");
+    case Kind::bytes_per_second:
+      return choose(kLarge, largest, "B/s");
+    case Kind::watts:
+      return choose(kLarge, largest, "W");
+    case Kind::joules:
+      return choose(kLarge, largest, "J");
   }
   return {};
 }
@@ -81,8 +87,9 @@ std::string ratio_text(double value, double baseline) {
 std::string exact_text(double value) { return fmt::format("{}", value); }
 
 std::size_t display_width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
 }
 
 }  // namespace xpusim::report

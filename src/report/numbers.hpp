@@ -19,9 +19,11 @@ enum class Kind { plain, seconds, bytes, bytes_per_second, watts, joules };
 /// "1,234,567", "12.34", "0.001200", "1.200e-05"; "not a number" and "infinite" where that is so.
 [[nodiscard]] std::string number_text(double value);
 [[nodiscard]] std::string count_text(std::uint64_t count);  ///< "1,234,567"
-[[nodiscard]] std::string percent_text(double share);  ///< "12.3 %"
-[[nodiscard]] std::string ratio_text(double value, double baseline);  ///< "1.25x"; "-" when baseline is 0
-[[nodiscard]] std::string exact_text(double value);  ///< shortest text that reads back to the same number
+[[nodiscard]] std::string percent_text(double share);       ///< "12.3 %"
+[[nodiscard]] std::string ratio_text(double value,
+                                     double baseline);  ///< "1.25x"; "-" when baseline is 0
+[[nodiscard]] std::string exact_text(
+    double value);  ///< shortest text that reads back to the same number
 [[nodiscard]] std::size_t display_width(const std::string&);  ///< in code points
 
 }  // namespace xpusim::report

@@ -21,9 +21,13 @@ Measure of(std::optional<Section> SystemResult::*section, Part part) {
   };
 }
 template <class Part>
-Measure training(Part part) { return of(&SystemResult::training, part); }
+Measure training(Part part) {
+  return of(&SystemResult::training, part);
+}
 template <class Part>
-Measure power(Part part) { return of(&SystemResult::power, part); }
+Measure power(Part part) {
+  return of(&SystemResult::power, part);
+}
 
 const TrainingResult::Breakdown* breakdown_of(const SystemResult& result) {
   if (result.training) return &result.training->breakdown_s;
@@ -54,7 +58,8 @@ class Builder {
     add(title, texts, {});
   }
 
-  void number(const std::string& title, Kind kind, const Measure& measure, Ratio ratio = Ratio::no) {
+  void number(const std::string& title, Kind kind, const Measure& measure,
+              Ratio ratio = Ratio::no) {
     const auto values = measured(measure);
     const DisplayUnit unit = unit_of(kind, values);
     std::vector<std::string> texts;
@@ -125,7 +130,8 @@ class Builder {
   }
 
   void add(const std::string& title, const std::vector<std::string>& texts, const Values& ratios) {
-    if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); })) return;
+    if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
+      return;
     if (!section_.empty()) grid_.rows.push_back({true, {section_}});
     section_.clear();
     GridRow row{false, {title}};
@@ -154,14 +160,16 @@ void add_system(Builder& rows) {
   rows.text("result", [](const SystemResult& r) {
     return r.error.empty() ? std::string() : std::string("could not run");
   });
-  rows.count("chips", [](const SystemResult& r) {
-    return r.chips == 0 ? std::nullopt : std::optional(r.chips);
-  }, Ratio::yes);
+  rows.count(
+      "chips",
+      [](const SystemResult& r) { return r.chips == 0 ? std::nullopt : std::optional(r.chips); },
+      Ratio::yes);
   rows.text("software", [](const SystemResult& r) { return r.software; });
   rows.text("parallelism", [](const SystemResult& r) { return r.parallelism; });
   rows.text("planes", [](const SystemResult& r) {
     std::vector<std::string> pairs;
-    for (const auto& [traffic, plane] : r.planes) pairs.push_back(fmt::format("{}: {}", traffic, plane));
+    for (const auto& [traffic, plane] : r.planes)
+      pairs.push_back(fmt::format("{}: {}", traffic, plane));
     return fmt::format("{}", fmt::join(pairs, ", "));
   });
 }
@@ -171,10 +179,14 @@ void add_throughput(Builder& rows) {
   rows.number("tokens/s", Kind::plain, training(&TrainingResult::tokens_per_s), Ratio::yes);
   rows.number("tokens/s per chip", Kind::plain, training(&TrainingResult::tokens_per_s_per_chip),
               Ratio::yes);
-  rows.number("tokens/s per watt", Kind::plain, [](const SystemResult& r) {
-    return r.training && r.power ? r.power->tokens_per_j : std::nullopt;
-  }, Ratio::yes);
-  rows.number("TFLOP/s per chip", Kind::plain, training(&TrainingResult::tflops_per_chip), Ratio::yes);
+  rows.number(
+      "tokens/s per watt", Kind::plain,
+      [](const SystemResult& r) {
+        return r.training && r.power ? r.power->tokens_per_j : std::nullopt;
+      },
+      Ratio::yes);
+  rows.number("TFLOP/s per chip", Kind::plain, training(&TrainingResult::tflops_per_chip),
+              Ratio::yes);
   rows.share("MFU", training(&TrainingResult::mfu), Ratio::yes);
   rows.share("HFU", training(&TrainingResult::hfu), Ratio::yes);
 }
@@ -187,21 +199,25 @@ void add_times(Builder& rows) {
     bool rare;  ///< shown only when it is not 0
   };
   static constexpr Part kParts[]{
-      {"  compute", &B::compute, false},         {"  optimizer", &B::optimizer, false},
-      {"  exposed tp", &B::exposed_tp, false},   {"  exposed cp", &B::exposed_cp, true},
-      {"  exposed ep", &B::exposed_ep, true},    {"  exposed pp", &B::exposed_pp, false},
-      {"  exposed dp", &B::exposed_dp, false},   {"  exposed other", &B::exposed_other, true},
+      {"  compute", &B::compute, false},       {"  optimizer", &B::optimizer, false},
+      {"  exposed tp", &B::exposed_tp, false}, {"  exposed cp", &B::exposed_cp, true},
+      {"  exposed ep", &B::exposed_ep, true},  {"  exposed pp", &B::exposed_pp, false},
+      {"  exposed dp", &B::exposed_dp, false}, {"  exposed other", &B::exposed_other, true},
       {"  bubble", &B::bubble, false}};
   rows.section("Time");
   rows.number("step time", Kind::seconds, training(&TrainingResult::step_time_s), Ratio::yes);
   rows.number("makespan", Kind::seconds, of(&SystemResult::replay, &ReplayResult::makespan_s),
               Ratio::yes);
   for (const Part& part : kParts) {
-    rows.part(part.title, Kind::seconds, [&part](const SystemResult& r) -> std::optional<double> {
-      const B* breakdown = breakdown_of(r);
-      if (breakdown == nullptr || (part.rare && breakdown->*part.seconds == 0)) return std::nullopt;
-      return breakdown->*part.seconds;
-    }, duration_of);
+    rows.part(
+        part.title, Kind::seconds,
+        [&part](const SystemResult& r) -> std::optional<double> {
+          const B* breakdown = breakdown_of(r);
+          if (breakdown == nullptr || (part.rare && breakdown->*part.seconds == 0))
+            return std::nullopt;
+          return breakdown->*part.seconds;
+        },
+        duration_of);
   }
 }
 
@@ -251,9 +267,10 @@ void add_power(Builder& rows, const RunReport& run) {
                                  [](const SystemResult& r) { return r.training.has_value(); });
   rows.number(steps ? "energy per step" : "energy", Kind::joules, power(&PowerResult::energy_j),
               Ratio::yes);
-  rows.number("tokens/J", Kind::plain, [](const SystemResult& r) {
-    return r.power ? r.power->tokens_per_j : std::nullopt;
-  }, Ratio::yes);
+  rows.number(
+      "tokens/J", Kind::plain,
+      [](const SystemResult& r) { return r.power ? r.power->tokens_per_j : std::nullopt; },
+      Ratio::yes);
   std::vector<std::string> names;
   for (const SystemResult& result : run.results) {
     if (!result.power) continue;
@@ -262,13 +279,16 @@ void add_power(Builder& rows, const RunReport& run) {
     }
   }
   for (const std::string& name : names) {
-    rows.part("  " + name, Kind::joules, [&name](const SystemResult& r) -> std::optional<double> {
-      if (!r.power) return std::nullopt;
-      for (const auto& [part, joules] : r.power->energy_j_by_component) {
-        if (part == name) return joules;
-      }
-      return std::nullopt;
-    }, power(&PowerResult::energy_j));
+    rows.part(
+        "  " + name, Kind::joules,
+        [&name](const SystemResult& r) -> std::optional<double> {
+          if (!r.power) return std::nullopt;
+          for (const auto& [part, joules] : r.power->energy_j_by_component) {
+            if (part == name) return joules;
+          }
+          return std::nullopt;
+        },
+        power(&PowerResult::energy_j));
   }
 }
 
@@ -281,7 +301,8 @@ void add_links(Builder& rows, const RunReport& run) {
     hot = std::max(hot, std::min<std::size_t>(3, result.links->hottest.size()));
     for (const TierResult& tier : result.links->tiers) {
       const std::pair name{tier.plane, tier.tier};
-      if (tier.bytes <= 0) continue;  // a plane that nothing used says nothing; the JSON report has it
+      if (tier.bytes <= 0)
+        continue;  // a plane that nothing used says nothing; the JSON report has it
       if (std::find(tiers.begin(), tiers.end(), name) == tiers.end()) tiers.push_back(name);
     }
   }
@@ -290,7 +311,8 @@ void add_links(Builder& rows, const RunReport& run) {
       if (!r.links) return "";
       for (const TierResult& t : r.links->tiers) {
         if (t.plane != plane || t.tier != tier) continue;
-        return fmt::format("{} / {}", percent_text(t.mean_utilization), percent_text(t.peak_utilization));
+        return fmt::format("{} / {}", percent_text(t.mean_utilization),
+                           percent_text(t.peak_utilization));
       }
       return "";
     });
@@ -306,7 +328,9 @@ void add_links(Builder& rows, const RunReport& run) {
 
 void add_simulation(Builder& rows) {
   rows.section("Simulation");
-  const auto run = [](const SystemResult& r) { return r.error.empty() && !r.simulation.fidelity.empty(); };
+  const auto run = [](const SystemResult& r) {
+    return r.error.empty() && !r.simulation.fidelity.empty();
+  };
   rows.text("network fidelity", [](const SystemResult& r) { return r.simulation.fidelity; });
   rows.text("simulated ranks", [run](const SystemResult& r) -> std::string {
     if (!run(r) || r.simulation.simulated_ranks == 0) return "";
@@ -316,7 +340,8 @@ void add_simulation(Builder& rows) {
   rows.text("activities", [run](const SystemResult& r) {
     return run(r) ? count_text(r.simulation.activities) : std::string();
   });
-  rows.number("wall time", Kind::seconds, [](const SystemResult& r) { return r.simulation.wall_s; });
+  rows.number("wall time", Kind::seconds,
+              [](const SystemResult& r) { return r.simulation.wall_s; });
   rows.number("peak memory", Kind::bytes,
               [](const SystemResult& r) { return r.simulation.peak_rss_bytes; });
 }

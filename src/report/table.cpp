@@ -21,7 +21,8 @@ std::vector<std::size_t> column_widths(const Grid& grid, const std::string& inde
   return widths;
 }
 
-std::string laid_out(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+std::string laid_out(const std::vector<std::string>& cells,
+                     const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     const std::string padding(widths[c] - std::min(widths[c], display_width(cells[c])), ' ');
@@ -58,7 +59,8 @@ void write_table(std::ostream& out, const RunReport& run) {
   out << '\n';
   for (const std::string& error : doc.errors) out << error << '\n';
   if (!doc.legend.empty()) out << doc.legend << '\n';
-  for (std::size_t i = 0; i < doc.notes.size(); ++i) out << '[' << i + 1 << "] " << doc.notes[i] << '\n';
+  for (std::size_t i = 0; i < doc.notes.size(); ++i)
+    out << '[' << i + 1 << "] " << doc.notes[i] << '\n';
   out << doc.footer << '\n';
 }
 

@@ -14,11 +14,13 @@ CollectiveResult measured(const CollectivePlan& plan, const Fabric& fabric, Seco
   row.ranks = plan.ranks;
   row.algorithm = plan.algorithm;
   row.protocol = plan.protocol;
-  for (const PlaneId plane : plan.planes) row.plane += (row.plane.empty() ? "" : "+") + fabric.planes()[plane].name;
+  for (const PlaneId plane : plan.planes)
+    row.plane += (row.plane.empty() ? "" : "+") + fabric.planes()[plane].name;
   row.time_s = time.value();
   if (row.time_s > 0) {
     row.algbw_bytes_per_s = plan.bytes / row.time_s;
-    row.busbw_bytes_per_s = row.algbw_bytes_per_s * busbw_factor(plan.type, static_cast<int>(plan.ranks));
+    row.busbw_bytes_per_s =
+        row.algbw_bytes_per_s * busbw_factor(plan.type, static_cast<int>(plan.ranks));
   }
   return row;
 }
@@ -49,21 +51,31 @@ void simulate_collectives(const RunContext& context, SystemResult& result) {
   const ScenarioSpec& scenario = context.input().scenario;
   const CollectiveRunSpec& spec = scenario.collective;
   const auto type = parse_collective_type(spec.type);
-  if (!type) throw InputError("unknown-collective", fmt::format("no collective '{}'", spec.type), "ALL_REDUCE, ALL_TO_ALL, ...");
+  if (!type)
+    throw InputError("unknown-collective", fmt::format("no collective '{}'", spec.type),
+                     "ALL_REDUCE, ALL_TO_ALL, ...");
   const SystemSpec& system = context.input().system;
   const std::uint32_t dies = context.fabric().dies_per_package();
   const std::uint32_t domain =
-      system.supernode_chips > 0 ? std::min<std::uint32_t>(static_cast<std::uint32_t>(system.supernode_chips), context.fabric().packages())
-                                 : context.fabric().packages();
-  const std::uint32_t ranks = spec.ranks > 0 ? static_cast<std::uint32_t>(spec.ranks) : domain * dies;
+      system.supernode_chips > 0
+          ? std::min<std::uint32_t>(static_cast<std::uint32_t>(system.supernode_chips),
+                                    context.fabric().packages())
+          : context.fabric().packages();
+  const std::uint32_t ranks =
+      spec.ranks > 0 ? static_cast<std::uint32_t>(spec.ranks) : domain * dies;
   if (ranks > context.devices_used()) {
-    throw InputError("too-many-ranks", fmt::format("{} ranks on {} devices of '{}'", ranks, context.devices_used(), system.info.name),
+    throw InputError("too-many-ranks",
+                     fmt::format("{} ranks on {} devices of '{}'", ranks, context.devices_used(),
+                                 system.info.name),
                      "lower the ranks, build more nodes, or count dies as ranks");
   }
   CollectiveOptions options{spec.algorithm, spec.protocol, ""};
-  if (const auto plane = scenario.network.planes.find("other"); plane != scenario.network.planes.end()) options.plane = plane->second;
+  if (const auto plane = scenario.network.planes.find("other");
+      plane != scenario.network.planes.end())
+    options.plane = plane->second;
 
-  Sweep sweep{context, context.start(scenario.network.fidelity), std::vector<DeviceId>(ranks), {}, {}, 0};
+  Sweep sweep{
+      context, context.start(scenario.network.fidelity), std::vector<DeviceId>(ranks), {}, {}, 0};
   std::iota(sweep.members.begin(), sweep.members.end(), 0);
   for (const double bytes : spec.bytes) {
     sweep.plans.push_back(std::make_shared<CollectivePlan>(

@@ -16,11 +16,10 @@ struct Metric {
   std::optional<double> (*read)(const SystemResult&);
 };
 
-#define XPUSIM_METRIC(section, member)                                   \
-  Metric {                                                               \
-    #section "." #member, [](const SystemResult& r) -> std::optional<double> { \
-      return r.section ? std::optional<double>(r.section->member) : std::nullopt; \
-    }                                                                    \
+#define XPUSIM_METRIC(section, member)                                              \
+  Metric {                                                                          \
+#section "." #member, [](const SystemResult& r) -> std::optional < double>      \
+    { return r.section ? std::optional<double>(r.section->member) : std::nullopt; } \
   }
 constexpr std::array kMetrics{
     XPUSIM_METRIC(training, step_time_s),
@@ -62,12 +61,14 @@ const Metric& find_metric(const std::string& name) {
   }
   const std::string_view near = nearest_word(name, names);
   throw InputError("unknown-metric", fmt::format("expect: no metric '{}'", name),
-                   near.empty() ? "see the report's JSON for the names" : fmt::format("did you mean '{}'?", near));
+                   near.empty() ? "see the report's JSON for the names"
+                                : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace
 
-std::vector<std::string> missed_expectations(const ScenarioSpec& scenario, const SystemResult& result) {
+std::vector<std::string> missed_expectations(const ScenarioSpec& scenario,
+                                             const SystemResult& result) {
   std::vector<std::string> missed;
   for (const auto& [name, expectation] : scenario.expect) {
     const Metric& metric = find_metric(name);
@@ -80,14 +81,16 @@ std::vector<std::string> missed_expectations(const ScenarioSpec& scenario, const
     const std::string number(bound ? skip_spaces(text.substr(bound->sign.size())) : text);
     const double limit = std::strtod(number.c_str(), &end);
     if (bound == nullptr || number.empty() || *end != '\0') {
-      throw InputError("bad-expectation", fmt::format("expect: '{}' of '{}' is not a bound", expectation, name),
+      throw InputError("bad-expectation",
+                       fmt::format("expect: '{}' of '{}' is not a bound", expectation, name),
                        "write for example \"< 10\" (SI units)");
     }
     const std::optional<double> value = metric.read(result);
     if (!value) {
       missed.push_back(fmt::format("{}: {} has no {}", result.system, scenario.info.name, name));
     } else if (!bound->holds(*value, limit)) {
-      missed.push_back(fmt::format("{}: {} is {:.6g}, expected {}", result.system, name, *value, expectation));
+      missed.push_back(
+          fmt::format("{}: {} is {:.6g}, expected {}", result.system, name, *value, expectation));
     }
   }
   return missed;

@@ -14,7 +14,8 @@ constexpr std::size_t kFlowRanks = 64;
 
 CommGroups read_groups(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError("cannot-read", fmt::format("cannot read the communicator groups '{}'", path));
+  if (!in)
+    throw InputError("cannot-read", fmt::format("cannot read the communicator groups '{}'", path));
   return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
 }
 
@@ -24,7 +25,8 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   const ScenarioSpec& scenario = context.input().scenario;
   const ChakraTrace trace = read_chakra_trace(scenario.replay.trace);
   ReplayOptions options;
-  options.timing = scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
+  options.timing =
+      scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
   options.compute_format = scenario.replay.compute_format;
   if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
   const Replay replay = build_replay(trace, context.devices_used(), options);
@@ -35,7 +37,8 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   }
   Breakdown breakdown;
   Totals totals;
-  const StaticRunResult run = context.run_graph(replay.graph, fidelity, std::nullopt, breakdown, totals, result);
+  const StaticRunResult run =
+      context.run_graph(replay.graph, fidelity, std::nullopt, breakdown, totals, result);
   ReplayResult& out = result.replay.emplace();
   out.makespan_s = run.makespan.value();
   out.ranks = trace.ranks.size();
@@ -54,7 +57,8 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
     row.protocol = plan->protocol;
     row.time_s = plan->idle_time.value();
     row.algbw_bytes_per_s = row.time_s > 0 ? row.bytes / row.time_s : 0.0;
-    row.busbw_bytes_per_s = row.algbw_bytes_per_s * busbw_factor(plan->type, static_cast<int>(plan->ranks));
+    row.busbw_bytes_per_s =
+        row.algbw_bytes_per_s * busbw_factor(plan->type, static_cast<int>(plan->ranks));
     result.collective.push_back(row);
   }
 }

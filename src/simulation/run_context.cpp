@@ -13,7 +13,8 @@ CostOptions cost_options(const RunInput& input) {
 void note_planes(const StaticRunResult& run, const Fabric& fabric, SystemResult& result) {
   for (const auto& [purpose, planes] : run.planes) {
     std::string& used = result.planes[std::string(to_string(purpose))];
-    for (const PlaneId plane : planes) used += (used.empty() ? "" : "+") + fabric.planes()[plane].name;
+    for (const PlaneId plane : planes)
+      used += (used.empty() ? "" : "+") + fabric.planes()[plane].name;
   }
 }
 
@@ -21,10 +22,14 @@ void note_planes(const StaticRunResult& run, const Fabric& fabric, SystemResult&
 
 std::string_view fidelity_word(Fidelity fidelity) {
   switch (fidelity) {
-    case Fidelity::flow: return "flow";
-    case Fidelity::analytic: return "analytic";
-    case Fidelity::automatic: return "auto";
-    default: return "fluid";
+    case Fidelity::flow:
+      return "flow";
+    case Fidelity::analytic:
+      return "analytic";
+    case Fidelity::automatic:
+      return "auto";
+    default:
+      return "fluid";
   }
 }
 
@@ -33,11 +38,13 @@ RunContext::RunContext(const RunInput& input)
       fabric_(build_fabric(input.system, input.chip, input.links, {input.scenario.rank})),
       collectives_{&fabric_, &input.software.collectives},
       cost_(input.chip, input.software, cost_options(input)),
-      packages_used_(input.entry.chips > 0 ? static_cast<std::uint32_t>(input.entry.chips) : fabric_.packages()) {}
+      packages_used_(input.entry.chips > 0 ? static_cast<std::uint32_t>(input.entry.chips)
+                                           : fabric_.packages()) {}
 
 RunContext::Run RunContext::start(Fidelity fidelity) const {
   Run run;
-  run.machine = std::make_unique<Machine>(fabric_, collectives_, MachineOptions{fidelity, input_->scenario.seed});
+  run.machine = std::make_unique<Machine>(fabric_, collectives_,
+                                          MachineOptions{fidelity, input_->scenario.seed});
   run.links = std::make_unique<LinkListener>(fabric_);
   run.power = std::make_unique<PowerListener>(input_->system, input_->chip, fabric_, packages_used_,
                                               input_->scenario.rank);
@@ -46,18 +53,20 @@ RunContext::Run RunContext::start(Fidelity fidelity) const {
   return run;
 }
 
-StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity, std::optional<double> tokens,
-                                      Breakdown& breakdown, Totals& totals, SystemResult& result) const {
+StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
+                                      std::optional<double> tokens, Breakdown& breakdown,
+                                      Totals& totals, SystemResult& result) const {
   Run run = start(fidelity);
   BreakdownListener breakdown_listener(graph);
   TotalsListener totals_listener;
   run.machine->add_observer(breakdown_listener);
   run.machine->add_observer(totals_listener);
-  const StaticRunOptions options{input_->scenario.network.planes, input_->scenario.network.algorithms};
+  const StaticRunOptions options{input_->scenario.network.planes,
+                                 input_->scenario.network.algorithms};
   StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
   if (done.unfinished > 0) {
-    throw InternalError(fmt::format("{} of {} tasks never started; first: {}", done.unfinished, done.tasks,
-                                    fmt::join(done.stuck, "; ")));
+    throw InternalError(fmt::format("{} of {} tasks never started; first: {}", done.unfinished,
+                                    done.tasks, fmt::join(done.stuck, "; ")));
   }
   breakdown = breakdown_listener.result();
   totals = totals_listener.result();

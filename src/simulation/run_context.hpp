@@ -19,7 +19,9 @@ class RunContext {
   [[nodiscard]] const CollectiveContext& collectives() const { return collectives_; }
   [[nodiscard]] const CostModel& cost() const { return cost_; }
   [[nodiscard]] std::uint32_t packages_used() const { return packages_used_; }
-  [[nodiscard]] std::uint32_t devices_used() const { return packages_used_ * fabric_.dies_per_package(); }
+  [[nodiscard]] std::uint32_t devices_used() const {
+    return packages_used_ * fabric_.dies_per_package();
+  }
 
   /// A machine with link and power listeners attached.
   struct Run {
@@ -29,10 +31,10 @@ class RunContext {
   };
   [[nodiscard]] Run start(Fidelity) const;
 
-  /// Runs a graph and fills power, links, planes, simulation and notes of `result`. `tokens` gives tokens per joule.
-  /// Throws InternalError when tasks are left that can never start.
-  StaticRunResult run_graph(const TaskGraph&, Fidelity, std::optional<double> tokens, Breakdown&, Totals&,
-                            SystemResult& result) const;
+  /// Runs a graph and fills power, links, planes, simulation and notes of `result`. `tokens` gives
+  /// tokens per joule. Throws InternalError when tasks are left that can never start.
+  StaticRunResult run_graph(const TaskGraph&, Fidelity, std::optional<double> tokens, Breakdown&,
+                            Totals&, SystemResult& result) const;
 
  private:
   const RunInput* input_;

@@ -9,9 +9,15 @@ SystemResult simulate(const RunInput& input) {
   result.chips = context.packages_used();
   result.software = input.software.info.name;
   switch (input.scenario.kind) {
-    case ScenarioKind::training: simulate_training(context, result); break;
-    case ScenarioKind::replay: simulate_replay(context, result); break;
-    case ScenarioKind::collective: simulate_collectives(context, result); break;
+    case ScenarioKind::training:
+      simulate_training(context, result);
+      break;
+    case ScenarioKind::replay:
+      simulate_replay(context, result);
+      break;
+    case ScenarioKind::collective:
+      simulate_collectives(context, result);
+      break;
   }
   return result;
 }

@@ -27,13 +27,16 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout, Sys
   const std::string obstacle = folding_obstacle(layout, scenario.parallelism, context.fabric());
   if (obstacle.empty()) return true;
   if (scenario.folding == Folding::on) {
-    throw InputError("cannot-fold", "folding is on, but " + obstacle, "use \"folding\": \"auto\" or \"off\"");
+    throw InputError("cannot-fold", "folding is on, but " + obstacle,
+                     "use \"folding\": \"auto\" or \"off\"");
   }
   if (layout.devices > kUnfoldedRanks) {
-    throw InputError("cannot-fold",
-                     fmt::format("{} ranks are too many to simulate one by one, and folding is not exact: {}",
-                                 layout.devices, obstacle),
-                     "choose degrees that align with the system, or \"folding\": \"off\" to simulate all of them");
+    throw InputError(
+        "cannot-fold",
+        fmt::format("{} ranks are too many to simulate one by one, and folding is not exact: {}",
+                    layout.devices, obstacle),
+        "choose degrees that align with the system, or \"folding\": \"off\" to simulate all of "
+        "them");
   }
   result.notes.push_back("not folded: " + obstacle);
   return false;
@@ -44,26 +47,33 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout, Sys
 void simulate_training(const RunContext& context, SystemResult& result) {
   const RunInput& input = context.input();
   const ScenarioSpec& scenario = input.scenario;
-  if (!input.model) throw InputError("no-model", "a training scenario needs a model spec", "add \"model\"");
+  if (!input.model)
+    throw InputError("no-model", "a training scenario needs a model spec", "add \"model\"");
   const ModelSpec& model = *input.model;
   const TrainingSpec& training = scenario.training;
   const double dies = context.fabric().dies_per_package();
 
-  const ParallelLayout layout = resolve_layout(model, scenario.parallelism, training, context.devices_used());
+  const ParallelLayout layout =
+      resolve_layout(model, scenario.parallelism, training, context.devices_used());
   result.parallelism = layout.to_string();
-  const MemoryPerDevice memory = require_fit(model, scenario.parallelism, training, input.software,
-                                             context.devices_used(), input.chip.memory.capacity / dies);
-  const TaskGraph graph = build_training_step(model, scenario.parallelism, training, context.fabric(), input.software,
-                                              {decide_folding(context, layout, result)});
+  const MemoryPerDevice memory =
+      require_fit(model, scenario.parallelism, training, input.software, context.devices_used(),
+                  input.chip.memory.capacity / dies);
+  const TaskGraph graph =
+      build_training_step(model, scenario.parallelism, training, context.fabric(), input.software,
+                          {decide_folding(context, layout, result)});
 
   const double tokens = static_cast<double>(training.global_batch) * training.sequence;
   Breakdown breakdown;
   Totals totals;
-  const Fidelity fidelity =
-      scenario.network.fidelity == Fidelity::automatic ? Fidelity::fluid : scenario.network.fidelity;
+  const Fidelity fidelity = scenario.network.fidelity == Fidelity::automatic
+                                ? Fidelity::fluid
+                                : scenario.network.fidelity;
   if (graph.folded && fidelity == Fidelity::flow) {
-    throw InputError("cannot-fold", "fidelity 'flow' moves every rank's messages; a folded run has one rank per stage",
-                     "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
+    throw InputError(
+        "cannot-fold",
+        "fidelity 'flow' moves every rank's messages; a folded run has one rank per stage",
+        "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
   }
   const StaticRunResult run = context.run_graph(graph, fidelity, tokens, breakdown, totals, result);
 

@@ -139,9 +139,7 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(joined.from), at(joined.to)};
 }
 
-std::uint32_t first_switches(const Layout& l) {
-  return l.counts[kGroups] * l.counts[kPerGroup];
-}
+std::uint32_t first_switches(const Layout& l) { return l.counts[kGroups] * l.counts[kPerGroup]; }
 
 // Of the minimal routes: device, then local, global, local, then device.
 int diameter(const Layout& l) {

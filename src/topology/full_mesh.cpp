@@ -20,9 +20,7 @@ void lay(PlaneBuilder& b) {
   b.layout.instance_vertices = b.packages * b.layout.sub_members;
 }
 
-std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) {
-  return 1;
-}
+std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) { return 1; }
 
 void walk(const Layout& l, std::uint32_t from, std::uint32_t to, std::uint32_t sub_plane,
           std::uint32_t, Walk& way) {
@@ -49,12 +47,8 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(a), at(peer < a ? peer : peer + 1)};
 }
 
-std::uint32_t no_switch(const Layout&, std::uint32_t) {
-  return 0;
-}
-std::uint32_t no_switches(const Layout&) {
-  return 0;
-}
+std::uint32_t no_switch(const Layout&, std::uint32_t) { return 0; }
+std::uint32_t no_switches(const Layout&) { return 0; }
 
 int diameter(const Layout& l) {
   if (l.devices < 2) return 0;

@@ -25,9 +25,7 @@ bool PlaneBuilder::positive(int value, std::string_view field) {
   return false;
 }
 
-double PlaneBuilder::package_rate() const {
-  return port.bandwidth.value() * spec.links_per_device;
-}
+double PlaneBuilder::package_rate() const { return port.bandwidth.value() * spec.links_per_device; }
 
 std::uint32_t ways(const Layout& layout, TierOptions options) {
   return layout.sub_members * (options.per_spine ? layout.spine_members : 1);

@@ -26,8 +26,6 @@ std::vector<PlaneShapeInfo> plane_shapes() {
   return all;
 }
 
-std::string_view to_string(PlaneShape shape) {
-  return topology::shape_of(shape).name;
-}
+std::string_view to_string(PlaneShape shape) { return topology::shape_of(shape).name; }
 
 }  // namespace xpusim

@@ -13,9 +13,7 @@ void lay(PlaneBuilder& b) {
   b.layout.instance_vertices = b.layout.sub_members;
 }
 
-std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) {
-  return 1;
-}
+std::uint32_t variants(const Layout&, std::uint32_t, std::uint32_t) { return 1; }
 
 void walk(const Layout& l, std::uint32_t from, std::uint32_t to, std::uint32_t sub_plane,
           std::uint32_t, Walk& way) {
@@ -29,20 +27,12 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return tier == kUp ? Fabric::LinkEnds{device, at} : Fabric::LinkEnds{at, device};
 }
 
-std::uint32_t first_switch(const Layout&, std::uint32_t) {
-  return 0;
-}
-std::uint32_t first_switches(const Layout&) {
-  return 1;
-}
-int diameter(const Layout& l) {
-  return l.devices > 1 ? 2 : 0;
-}
+std::uint32_t first_switch(const Layout&, std::uint32_t) { return 0; }
+std::uint32_t first_switches(const Layout&) { return 1; }
+int diameter(const Layout& l) { return l.devices > 1 ? 2 : 0; }
 
 // Half of the devices send, each at its full rate; the switch itself does not block.
-double bisection(const Layout& l) {
-  return (l.devices / 2) * l.device_rate;
-}
+double bisection(const Layout& l) { return (l.devices / 2) * l.device_rate; }
 
 }  // namespace
 

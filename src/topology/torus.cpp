@@ -18,9 +18,7 @@ namespace {
 enum : std::uint32_t { kDies, kAxes, kFirstSize };
 
 // An axis of two has one neighbour: both ports lead there and make one bundle.
-constexpr std::uint32_t directions(std::uint32_t size) {
-  return size > 2 ? 2 : size == 2 ? 1 : 0;
-}
+constexpr std::uint32_t directions(std::uint32_t size) { return size > 2 ? 2 : size == 2 ? 1 : 0; }
 
 void lay(PlaneBuilder& b) {
   const std::vector<int>& sizes = b.spec.dimensions;
@@ -52,9 +50,7 @@ void lay(PlaneBuilder& b) {
   b.layout.instance_vertices = b.packages * b.layout.sub_members;
 }
 
-bool tie(std::uint32_t size, std::uint32_t distance) {
-  return size > 2 && 2 * distance == size;
-}
+bool tie(std::uint32_t size, std::uint32_t distance) { return size > 2 && 2 * distance == size; }
 
 std::uint32_t variants(const Layout& l, std::uint32_t from, std::uint32_t to) {
   std::uint32_t a = from / l.counts[kDies], b = to / l.counts[kDies], ways = 1;
@@ -120,12 +116,8 @@ Fabric::LinkEnds ends(const Layout& l, std::uint32_t tier, std::uint32_t positio
   return {at(package), at(package - x * stride + y * stride)};
 }
 
-std::uint32_t no_switch(const Layout&, std::uint32_t) {
-  return 0;
-}
-std::uint32_t no_switches(const Layout&) {
-  return 0;
-}
+std::uint32_t no_switch(const Layout&, std::uint32_t) { return 0; }
+std::uint32_t no_switches(const Layout&) { return 0; }
 
 int diameter(const Layout& l) {
   if (l.devices < 2) return 0;

@@ -70,13 +70,9 @@ struct Routing {
   }
 };
 
-inline std::uint32_t first_switches(const Layout& l) {
-  return l.counts[kLeaves];
-}
+inline std::uint32_t first_switches(const Layout& l) { return l.counts[kLeaves]; }
 
-inline int diameter(const Layout& l) {
-  return l.devices < 2 ? 0 : l.counts[kLeaves] < 2 ? 2 : 4;
-}
+inline int diameter(const Layout& l) { return l.devices < 2 ? 0 : l.counts[kLeaves] < 2 ? 2 : 4; }
 
 /// A leaf with x of its m devices on the sending side, the spines on the other, is cut either at
 /// those x devices (x R) or at its uplinks and the other devices (U + (m - x) R), whichever is

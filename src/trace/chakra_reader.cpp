@@ -83,15 +83,9 @@ struct Number {
   std::uint64_t unsigned_integer = 0;
   double real = 0;
 };
-Number integer(std::int64_t v) {
-  return {Number::Kind::integer, v, 0, 0};
-}
-Number natural(std::uint64_t v) {
-  return {Number::Kind::unsigned_integer, 0, v, 0};
-}
-Number real(double v) {
-  return {Number::Kind::real, 0, 0, v};
-}
+Number integer(std::int64_t v) { return {Number::Kind::integer, v, 0, 0}; }
+Number natural(std::uint64_t v) { return {Number::Kind::unsigned_integer, 0, v, 0}; }
+Number real(double v) { return {Number::Kind::real, 0, 0, v}; }
 std::int64_t unzigzag(std::uint64_t v) {
   return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
 }

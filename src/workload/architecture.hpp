@@ -27,7 +27,9 @@ struct AttentionShape {
   return moe_layer ? model.moe->shared * model.moe->ffn : model.ffn;
 }
 /// GPT-3 class models (learned positions) train with dropout; Llama class models do not.
-[[nodiscard]] inline bool uses_dropout(const ModelSpec& model) { return model.learned_positions > 0; }
+[[nodiscard]] inline bool uses_dropout(const ModelSpec& model) {
+  return model.learned_positions > 0;
+}
 /// KV heads one tensor-parallel rank holds: replicated when there are fewer heads than ranks.
 [[nodiscard]] inline int kv_heads_per_rank(const AttentionShape& a, int tensor) {
   return a.kv_heads < tensor ? 1 : a.kv_heads / tensor;

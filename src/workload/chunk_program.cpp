@@ -6,24 +6,27 @@ namespace xpusim {
 
 namespace {
 
-/// Adapters of rank 16 beside the attention projections, as in MLPerf Training's Llama-2-70B LoRA benchmark
-/// (mlcommons/training llama2_70b_lora): A is replicated or split like the matrix beside it.
+/// Adapters of rank 16 beside the attention projections, as in MLPerf Training's Llama-2-70B LoRA
+/// benchmark (mlcommons/training llama2_70b_lora): A is replicated or split like the matrix beside
+/// it.
 double adapter_parameters(const ModelSpec& model, const ParallelLayout& l) {
   constexpr double kRank = 16;
   const AttentionShape a = attention_shape(model);
   const double qkv = a.heads * a.key_dim + 2.0 * a.kv_heads * a.key_dim;
-  return kRank * (2.0 * model.hidden + (qkv + static_cast<double>(a.heads) * a.value_dim) / l.tensor);
+  return kRank *
+         (2.0 * model.hidden + (qkv + static_cast<double>(a.heads) * a.value_dim) / l.tensor);
 }
 
-ShardedParameters trained_parameters(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
-                                     const ChunkContent& content) {
+ShardedParameters trained_parameters(const ModelSpec& model, const ParallelLayout& l,
+                                     const TrainingSpec& t, const ChunkContent& content) {
   if (t.frozen_base == 0) return sharded_parameters(model, l, content);
   return {adapter_parameters(model, l) * static_cast<double>(content.layers.size()), 0};
 }
 
 class ChunkWriter {
  public:
-  ChunkWriter(LayerEmitter& emit, const ModelSpec& model, const ParallelLayout& layout, const TrainingSpec& training)
+  ChunkWriter(LayerEmitter& emit, const ModelSpec& model, const ParallelLayout& layout,
+              const TrainingSpec& training)
       : emit_(emit), model_(model), layout_(layout), training_(training) {}
 
   ChunkProgram write(const ChunkContent& content) {
@@ -48,7 +51,8 @@ class ChunkWriter {
 
   void backward(const ChunkContent& content) {
     Program& p = out_.backward;
-    for (auto layer = content.layers.rbegin(); layer != content.layers.rend() && *layer >= model_.layers; ++layer) {
+    for (auto layer = content.layers.rbegin();
+         layer != content.layers.rend() && *layer >= model_.layers; ++layer) {
       emit_.head_backward(p);
       emit_.layer_backward(p, is_moe_layer(model_, *layer));
       emit_.mtp_backward(p);
@@ -73,7 +77,8 @@ class ChunkWriter {
   void complete(const ChunkContent& part) {
     const ShardedParameters p = trained_parameters(model_, layout_, training_, part);
     if (p.total() <= 0) return;
-    out_.backward.steps.push_back({StepKind::gradients, static_cast<std::uint32_t>(out_.gradients.size()), 0});
+    out_.backward.steps.push_back(
+        {StepKind::gradients, static_cast<std::uint32_t>(out_.gradients.size()), 0});
     out_.gradients.push_back(p);
     out_.parameters += p;
   }
@@ -87,8 +92,9 @@ class ChunkWriter {
 
 }  // namespace
 
-ChunkProgram build_chunk_program(LayerEmitter& emit, const ModelSpec& model, const ParallelLayout& layout,
-                                 const TrainingSpec& training, const ChunkContent& content) {
+ChunkProgram build_chunk_program(LayerEmitter& emit, const ModelSpec& model,
+                                 const ParallelLayout& layout, const TrainingSpec& training,
+                                 const ChunkContent& content) {
   return ChunkWriter(emit, model, layout, training).write(content);
 }
 

@@ -8,11 +8,13 @@ namespace xpusim {
 
 struct ChunkProgram {
   Program forward, backward;
-  std::vector<ShardedParameters> gradients;  ///< what each `gradients` step of the backward program completes
-  ShardedParameters parameters;              ///< trained parameters of the chunk on this device
+  std::vector<ShardedParameters>
+      gradients;                 ///< what each `gradients` step of the backward program completes
+  ShardedParameters parameters;  ///< trained parameters of the chunk on this device
 };
 
-[[nodiscard]] ChunkProgram build_chunk_program(LayerEmitter&, const ModelSpec&, const ParallelLayout&,
-                                               const TrainingSpec&, const ChunkContent&);
+[[nodiscard]] ChunkProgram build_chunk_program(LayerEmitter&, const ModelSpec&,
+                                               const ParallelLayout&, const TrainingSpec&,
+                                               const ChunkContent&);
 
 }  // namespace xpusim

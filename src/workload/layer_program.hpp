@@ -1,24 +1,26 @@
-// The kernels and communications of one transformer layer, the embedding, the head and the optimizer.
+// The kernels and communications of one transformer layer, the embedding, the head and the
+// optimizer.
 #pragma once
 
 #include "workload/program.hpp"
 
 namespace xpusim {
 
-/// Appends forward and backward passes to programs. Sharding follows Megatron-LM: column- then row-parallel matrices
-/// (Shoeybi et al. 2019), sequence parallelism (Korthikanti et al. 2022), all-gathered K and V for context parallelism
-/// (Llama 3, arXiv 2407.21783, section 3.3.2), token dispatch for expert parallelism (GShard, arXiv 2006.16668).
+/// Appends forward and backward passes to programs. Sharding follows Megatron-LM: column- then
+/// row-parallel matrices (Shoeybi et al. 2019), sequence parallelism (Korthikanti et al. 2022),
+/// all-gathered K and V for context parallelism (Llama 3, arXiv 2407.21783, section 3.3.2), token
+/// dispatch for expert parallelism (GShard, arXiv 2006.16668).
 class LayerEmitter {
  public:
-  LayerEmitter(const ModelSpec&, const ParallelLayout&, const TrainingSpec&, const SoftwareSpec&, OpTable&,
-               CommunicationTable&);
+  LayerEmitter(const ModelSpec&, const ParallelLayout&, const TrainingSpec&, const SoftwareSpec&,
+               OpTable&, CommunicationTable&);
   void layer_forward(Program&, bool moe);
   void layer_backward(Program&, bool moe);
   void embedding_forward(Program&);
   void embedding_backward(Program&);
-  void head_forward(Program&);   ///< last norm, head, loss
+  void head_forward(Program&);  ///< last norm, head, loss
   void head_backward(Program&);
-  void mtp_forward(Program&);    ///< the 2h -> h projection of an MTP module
+  void mtp_forward(Program&);  ///< the 2h -> h projection of an MTP module
   void mtp_backward(Program&);
   /// Adam on so many parameters of this device.
   [[nodiscard]] std::uint32_t optimizer_op(double parameters);

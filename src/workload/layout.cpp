@@ -12,9 +12,10 @@ namespace xpusim {
 
 namespace {
 
-/// Layers per chunk in model order. Equal shares when they divide; otherwise the ends are lighter, because the first
-/// chunk also holds the embedding and the last one the head (Llama 3, arXiv 2407.21783, section 3.3.2): single layers
-/// are taken from the last chunk, the first, the last but one, the second, and so on.
+/// Layers per chunk in model order. Equal shares when they divide; otherwise the ends are lighter,
+/// because the first chunk also holds the embedding and the last one the head (Llama 3, arXiv
+/// 2407.21783, section 3.3.2): single layers are taken from the last chunk, the first, the last but
+/// one, the second, and so on.
 std::vector<int> layers_per_chunk(int layers, int chunks) {
   const int most = (layers + chunks - 1) / chunks;
   std::vector<int> counts(static_cast<std::size_t>(chunks), most);
@@ -29,11 +30,13 @@ std::vector<int> layers_per_chunk(int layers, int chunks) {
 void assign_layers(const ModelSpec& model, ParallelLayout& layout) {
   const int chunks = layout.pipeline * layout.virtual_stages;
   const std::vector<int> counts = layers_per_chunk(model.layers, chunks);
-  layout.layers.assign(static_cast<std::size_t>(layout.pipeline),
-                       std::vector<std::vector<int>>(static_cast<std::size_t>(layout.virtual_stages)));
+  layout.layers.assign(
+      static_cast<std::size_t>(layout.pipeline),
+      std::vector<std::vector<int>>(static_cast<std::size_t>(layout.virtual_stages)));
   int next = 0;
   for (int c = 0; c < chunks; ++c) {
-    // Chunk c of the model is chunk c / pipeline of stage c % pipeline (Narayanan et al. 2021, section 2.2).
+    // Chunk c of the model is chunk c / pipeline of stage c % pipeline (Narayanan et al. 2021,
+    // section 2.2).
     auto& list = layout.layers[static_cast<std::size_t>(c % layout.pipeline)]
                               [static_cast<std::size_t>(c / layout.pipeline)];
     list.resize(static_cast<std::size_t>(counts[static_cast<std::size_t>(c)]));
@@ -57,7 +60,8 @@ class LayoutChecks {
 
 void check_degrees(const ParallelismSpec& p, const TrainingSpec& t, LayoutChecks& checks) {
   const auto positive = [&](int value, const char* name) {
-    checks.require(value >= 1, "bad-degree", fmt::format("{} is {}", name, value), "write 1 or more");
+    checks.require(value >= 1, "bad-degree", fmt::format("{} is {}", name, value),
+                   "write 1 or more");
   };
   positive(p.tensor, "parallelism.tensor");
   positive(p.context, "parallelism.context");
@@ -68,7 +72,8 @@ void check_degrees(const ParallelismSpec& p, const TrainingSpec& t, LayoutChecks
   positive(t.global_batch, "training.global_batch");
   positive(t.sequence, "training.sequence");
   checks.require(p.data >= 0 && p.expert_tensor >= 0, "bad-degree",
-                 "parallelism.data and parallelism.expert_tensor cannot be negative", "0 derives them");
+                 "parallelism.data and parallelism.expert_tensor cannot be negative",
+                 "0 derives them");
   checks.throw_if_any();
 }
 
@@ -76,68 +81,79 @@ void check_devices(const ParallelismSpec& p, std::uint32_t devices, LayoutChecks
   const auto model_ranks = static_cast<std::uint32_t>(p.tensor * p.context * p.pipeline);
   if (p.data == 0)
     checks.require(devices >= model_ranks && devices % model_ranks == 0, "devices-do-not-divide",
-                   fmt::format("{} devices do not divide into TP{} x CP{} x PP{} = {} ranks", devices, p.tensor,
-                               p.context, p.pipeline, model_ranks),
+                   fmt::format("{} devices do not divide into TP{} x CP{} x PP{} = {} ranks",
+                               devices, p.tensor, p.context, p.pipeline, model_ranks),
                    "use a multiple of that many devices, or set parallelism.data");
   else
     checks.require(model_ranks * static_cast<std::uint32_t>(p.data) <= devices, "too-few-devices",
-                   fmt::format("TP{} x CP{} x PP{} x DP{} needs {} devices, the system has {}", p.tensor, p.context,
-                               p.pipeline, p.data, model_ranks * static_cast<std::uint32_t>(p.data), devices),
+                   fmt::format("TP{} x CP{} x PP{} x DP{} needs {} devices, the system has {}",
+                               p.tensor, p.context, p.pipeline, p.data,
+                               model_ranks * static_cast<std::uint32_t>(p.data), devices),
                    "lower a degree or use more chips");
   checks.throw_if_any();
 }
 
-void check_model(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t, LayoutChecks& checks) {
+void check_model(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
+                 LayoutChecks& checks) {
   const AttentionShape a = attention_shape(model);
   checks.require(a.heads % l.tensor == 0, "heads-do-not-divide",
                  fmt::format("{} attention heads do not divide by TP{}", a.heads, l.tensor),
                  "choose a tensor degree that divides the heads");
   checks.require(a.kv_heads % l.tensor == 0 || l.tensor % a.kv_heads == 0, "kv-heads-do-not-divide",
-                 fmt::format("{} KV heads neither divide by TP{} nor the other way round", a.kv_heads, l.tensor),
+                 fmt::format("{} KV heads neither divide by TP{} nor the other way round",
+                             a.kv_heads, l.tensor),
                  "choose a tensor degree that divides the KV heads or is a multiple of them");
-  checks.require(t.sequence % l.context == 0, "sequence-does-not-divide",
-                 fmt::format("a sequence of {} tokens does not divide by CP{}", t.sequence, l.context),
-                 "choose a context degree that divides the sequence");
+  checks.require(
+      t.sequence % l.context == 0, "sequence-does-not-divide",
+      fmt::format("a sequence of {} tokens does not divide by CP{}", t.sequence, l.context),
+      "choose a context degree that divides the sequence");
   const int chunks = l.pipeline * l.virtual_stages;
   checks.require(model.layers + 2 >= chunks, "too-many-stages",
-                 fmt::format("{} layers do not fill PP{} x VP{} = {} chunks", model.layers, l.pipeline,
-                             l.virtual_stages, chunks),
+                 fmt::format("{} layers do not fill PP{} x VP{} = {} chunks", model.layers,
+                             l.pipeline, l.virtual_stages, chunks),
                  "lower parallelism.pipeline or parallelism.virtual_stages");
 }
 
 void check_experts(const ModelSpec& model, const ParallelLayout& l, LayoutChecks& checks) {
   if (!model.moe) {
-    checks.require(l.expert == 1, "no-experts", fmt::format("{} has no experts for EP{}", model.info.name, l.expert),
+    checks.require(l.expert == 1, "no-experts",
+                   fmt::format("{} has no experts for EP{}", model.info.name, l.expert),
                    "set parallelism.expert to 1");
     return;
   }
   checks.require(model.moe->experts % l.expert == 0, "experts-do-not-divide",
                  fmt::format("{} experts do not divide by EP{}", model.moe->experts, l.expert),
                  "choose an expert degree that divides the experts");
-  checks.require(l.tensor == 1 || l.sequence, "moe-needs-sequence-parallelism",
-                 fmt::format("experts with TP{} need sequence parallelism: every rank would route all tokens", l.tensor),
-                 "set parallelism.sequence to true");
+  checks.require(
+      l.tensor == 1 || l.sequence, "moe-needs-sequence-parallelism",
+      fmt::format("experts with TP{} need sequence parallelism: every rank would route all tokens",
+                  l.tensor),
+      "set parallelism.sequence to true");
   const int stage = l.tensor * l.context * l.data;
   checks.require(stage % (l.expert * l.expert_tensor) == 0, "experts-do-not-divide",
-                 fmt::format("EP{} x expert TP{} does not divide the {} ranks of a stage", l.expert, l.expert_tensor,
-                             stage),
+                 fmt::format("EP{} x expert TP{} does not divide the {} ranks of a stage", l.expert,
+                             l.expert_tensor, stage),
                  "choose degrees whose product divides tensor x context x data");
 }
 
 void check_batch(const ParallelLayout& l, const TrainingSpec& t, LayoutChecks& checks) {
   const int unit = l.data * t.micro_batch;
-  checks.require(t.global_batch % unit == 0, "batch-does-not-divide",
-                 fmt::format("a global batch of {} sequences does not divide by DP{} x micro-batch {}", t.global_batch,
-                             l.data, t.micro_batch),
-                 fmt::format("use a multiple of {}", unit));
+  checks.require(
+      t.global_batch % unit == 0, "batch-does-not-divide",
+      fmt::format("a global batch of {} sequences does not divide by DP{} x micro-batch {}",
+                  t.global_batch, l.data, t.micro_batch),
+      fmt::format("use a multiple of {}", unit));
   checks.require(l.virtual_stages == 1 || l.pipeline > 1, "interleaved-needs-stages",
-                 "the interleaved schedule needs more than one pipeline stage", "set parallelism.virtual_stages to 1");
+                 "the interleaved schedule needs more than one pipeline stage",
+                 "set parallelism.virtual_stages to 1");
   const int micro_batches = std::max(1, t.global_batch / unit);
-  checks.require(l.virtual_stages == 1 || micro_batches % l.pipeline == 0, "interleaved-needs-multiple",
-                 fmt::format("the interleaved schedule needs micro-batches divisible by PP{}, got {}", l.pipeline,
-                             micro_batches),
-                 fmt::format("change the batch to a multiple of {} sequences, or set parallelism.virtual_stages to 1",
-                             l.pipeline * unit));
+  checks.require(
+      l.virtual_stages == 1 || micro_batches % l.pipeline == 0, "interleaved-needs-multiple",
+      fmt::format("the interleaved schedule needs micro-batches divisible by PP{}, got {}",
+                  l.pipeline, micro_batches),
+      fmt::format(
+          "change the batch to a multiple of {} sequences, or set parallelism.virtual_stages to 1",
+          l.pipeline * unit));
 }
 
 }  // namespace
@@ -152,8 +168,8 @@ std::string ParallelLayout::to_string() const {
   return text;
 }
 
-ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p, const TrainingSpec& t,
-                              std::uint32_t devices) {
+ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
+                              const TrainingSpec& t, std::uint32_t devices) {
   LayoutChecks checks;
   check_degrees(p, t, checks);
   check_devices(p, devices, checks);
@@ -166,21 +182,25 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p, 
   l.expert = p.expert;
   l.expert_tensor = p.expert_tensor > 0 ? p.expert_tensor : p.tensor;
   l.sequence = p.sequence && p.tensor > 1;
-  // A schedule of 1f1b with virtual stages would leave them unused: the schedule follows the degree.
+  // A schedule of 1f1b with virtual stages would leave them unused: the schedule follows the
+  // degree.
   l.virtual_stages = p.virtual_stages;
   check_model(model, l, t, checks);
   check_experts(model, l, checks);
   check_batch(l, t, checks);
-  checks.require(valid_rank_order(p.order), "bad-rank-order",
-                 fmt::format("the rank order '{}' does not name tp, cp, ep, dp and pp once each", p.order),
-                 "write it innermost first, for example \"tp-cp-ep-dp-pp\"");
+  checks.require(
+      valid_rank_order(p.order), "bad-rank-order",
+      fmt::format("the rank order '{}' does not name tp, cp, ep, dp and pp once each", p.order),
+      "write it innermost first, for example \"tp-cp-ep-dp-pp\"");
   checks.throw_if_any();
   l.expert_data = l.tensor * l.context * l.data / (l.expert * l.expert_tensor);
   l.micro_batches = t.global_batch / (l.data * t.micro_batch);
-  checks.require(!model.moe || pipeline_strides_agree(l, p.order), "bad-rank-order",
-                 fmt::format("with the rank order '{}' dense and expert ranks would lie in different pipeline stages",
-                             p.order),
-                 "put pp last");
+  checks.require(
+      !model.moe || pipeline_strides_agree(l, p.order), "bad-rank-order",
+      fmt::format(
+          "with the rank order '{}' dense and expert ranks would lie in different pipeline stages",
+          p.order),
+      "put pp last");
   checks.throw_if_any();
   assign_layers(model, l);
   return l;

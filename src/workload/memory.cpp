@@ -1,4 +1,5 @@
-// Memory of one device in training: weights, gradients, optimizer, activations (Korthikanti et al. 2022).
+// Memory of one device in training: weights, gradients, optimizer, activations (Korthikanti et al.
+// 2022).
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -27,37 +28,44 @@ double attention_activations(const ModelSpec& model, const ParallelLayout& l, co
   const double shared = l.sequence ? tp : 1;  // what sequence parallelism divides
   const double heads = a.heads / tp, kv_heads = kv_heads_per_rank(a, l.tensor);
   double total = bytes * n * model.hidden / shared * 2;  // inputs of the norm and of the projection
-  if (model.mla) total += bytes * n * (model.mla->q_rank + model.mla->kv_rank + model.mla->rope_dim) / shared;
+  if (model.mla)
+    total += bytes * n * (model.mla->q_rank + model.mla->kv_rank + model.mla->rope_dim) / shared;
   total += bytes * n * (heads * a.key_dim + kv_heads * (a.key_dim + a.value_dim));  // q, k, v
   if (software.flash_attention)
     total += 4 * n * heads;  // log-sum-exp per query and head, FP32 (Dao et al. 2022)
   else if (t.recompute == Recompute::none)
-    total += heads * n * t.sequence * (bytes + (uses_dropout(model) ? 1 + bytes : 0));  // softmax, mask, dropped
-  total += bytes * n * heads * a.value_dim;                 // input of the output projection
+    total += heads * n * t.sequence *
+             (bytes + (uses_dropout(model) ? 1 + bytes : 0));   // softmax, mask, dropped
+  total += bytes * n * heads * a.value_dim;                     // input of the output projection
   if (uses_dropout(model)) total += n * model.hidden / shared;  // mask, one byte each
   return total;
 }
 
-double dense_ffn_activations(const ModelSpec& model, double width, double rows, double shard, double bytes) {
-  return bytes * rows * width * (ffn_inputs(model) + 1) / shard;  // inputs of the activation and of the last matrix
+double dense_ffn_activations(const ModelSpec& model, double width, double rows, double shard,
+                             double bytes) {
+  return bytes * rows * width * (ffn_inputs(model) + 1) /
+         shard;  // inputs of the activation and of the last matrix
 }
 
-double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l, const TrainingSpec& t) {
+double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l,
+                       const TrainingSpec& t) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;
-  double total = bytes * n * model.hidden / shared * 2;  // inputs of the norm and of the first matrix
+  double total =
+      bytes * n * model.hidden / shared * 2;  // inputs of the norm and of the first matrix
   total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes);
   if (uses_dropout(model)) total += n * model.hidden / shared;
   if (!moe) return total;
   const double routed = n / shared * model.moe->top_k;  // token copies this device sends
-  const double rows = routed * l.expert_tensor;         // and receives when the experts are balanced
-  total += 4 * n / shared * model.moe->experts;         // router probabilities, FP32
-  total += bytes * (routed + rows) * model.hidden;      // returned to and dispatched to the experts
+  const double rows = routed * l.expert_tensor;     // and receives when the experts are balanced
+  total += 4 * n / shared * model.moe->experts;     // router probabilities, FP32
+  total += bytes * (routed + rows) * model.hidden;  // returned to and dispatched to the experts
   total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, bytes);
   return total;
 }
 
-/// What one micro-batch keeps while it is in flight, and what exists only while a layer's backward pass runs.
+/// What one micro-batch keeps while it is in flight, and what exists only while a layer's backward
+/// pass runs.
 struct ChunkActivations {
   double kept = 0;
   double working = 0;
@@ -69,14 +77,16 @@ double full_layer(const ModelSpec& model, int layer, const ParallelLayout& l, Tr
   return layer_activations(model, layer, l, t, software).value();
 }
 
-ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
-                                   const SoftwareSpec& software, const ChunkContent& content) {
+ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout& l,
+                                   const TrainingSpec& t, const SoftwareSpec& software,
+                                   const ChunkContent& content) {
   ChunkActivations a;
   const double shared = l.sequence ? l.tensor : 1, n = tokens(l, t);
   const double bytes = format_bytes(t.formats.activations);
   for (const int layer : content.layers) {
     a.kept += layer_activations(model, layer, l, t, software).value();
-    if (t.recompute == Recompute::full) a.working = std::max(a.working, full_layer(model, layer, l, t, software));
+    if (t.recompute == Recompute::full)
+      a.working = std::max(a.working, full_layer(model, layer, l, t, software));
   }
   if (content.embedding && uses_dropout(model)) a.kept += n * model.hidden / shared;
   // Korthikanti et al. 2022, section 4.3: inputs of the last norm and of the head, logits in FP32.
@@ -106,9 +116,11 @@ double peak_activations(const ModelSpec& model, const ParallelLayout& l, const T
 MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
                              const SoftwareSpec& software, int stage) {
   ShardedParameters p;
-  for (int c = 0; c < l.virtual_stages; ++c) p += sharded_parameters(model, l, chunk_content(model, l, stage, c));
+  for (int c = 0; c < l.virtual_stages; ++c)
+    p += sharded_parameters(model, l, chunk_content(model, l, stage, c));
   const double weight = format_bytes(t.formats.weights), state = format_bytes(t.formats.optimizer);
-  // Two moments, and master weights when the weights themselves are narrower than the optimizer's format.
+  // Two moments, and master weights when the weights themselves are narrower than the optimizer's
+  // format.
   const double states = state * (weight < state ? 3 : 2);
   const bool sharded = t.optimizer_sharding >= 1;
   const double dense_share = sharded ? static_cast<double>(l.data) * l.context : 1;
@@ -125,9 +137,9 @@ MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, co
 }
 
 MemoryPerDevice largest(const std::vector<MemoryPerDevice>& stages) {
-  return *std::max_element(stages.begin(), stages.end(), [](const MemoryPerDevice& a, const MemoryPerDevice& b) {
-    return a.total() < b.total();
-  });
+  return *std::max_element(
+      stages.begin(), stages.end(),
+      [](const MemoryPerDevice& a, const MemoryPerDevice& b) { return a.total() < b.total(); });
 }
 
 // ---- what would make a job fit
@@ -137,34 +149,46 @@ struct Change {
   std::function<void(ParallelismSpec&, TrainingSpec&)> apply;
 };
 
-std::vector<Change> possible_changes(const ParallelismSpec& p, const TrainingSpec& t, const SoftwareSpec& software) {
+std::vector<Change> possible_changes(const ParallelismSpec& p, const TrainingSpec& t,
+                                     const SoftwareSpec& software) {
   std::vector<Change> changes;
   if (t.optimizer_sharding == 0)
-    changes.push_back({"training.optimizer_sharding 1", [](auto&, auto& x) { x.optimizer_sharding = 1; }});
+    changes.push_back(
+        {"training.optimizer_sharding 1", [](auto&, auto& x) { x.optimizer_sharding = 1; }});
   if (p.tensor > 1 && !p.sequence)
     changes.push_back({"parallelism.sequence true", [](auto& x, auto&) { x.sequence = true; }});
   if (t.recompute == Recompute::none && !software.flash_attention)
-    changes.push_back({"training.recompute \"selective\"", [](auto&, auto& x) { x.recompute = Recompute::selective; }});
+    changes.push_back({"training.recompute \"selective\"",
+                       [](auto&, auto& x) { x.recompute = Recompute::selective; }});
   if (t.micro_batch > 1)
     changes.push_back({"training.micro_batch 1", [](auto&, auto& x) { x.micro_batch = 1; }});
   if (t.recompute != Recompute::full)
-    changes.push_back({"training.recompute \"full\"", [](auto&, auto& x) { x.recompute = Recompute::full; }});
+    changes.push_back(
+        {"training.recompute \"full\"", [](auto&, auto& x) { x.recompute = Recompute::full; }});
   for (const int factor : {2, 4, 8}) {
     const auto free_data = [](ParallelismSpec& x) { x.data = 0; };
-    changes.push_back({fmt::format("parallelism.pipeline {}", p.pipeline * factor),
-                       [=](auto& x, auto&) { x.pipeline = p.pipeline * factor; free_data(x); }});
-    changes.push_back({fmt::format("parallelism.tensor {}", p.tensor * factor),
-                       [=](auto& x, auto&) { x.tensor = p.tensor * factor; free_data(x); }});
+    changes.push_back(
+        {fmt::format("parallelism.pipeline {}", p.pipeline * factor), [=](auto& x, auto&) {
+           x.pipeline = p.pipeline * factor;
+           free_data(x);
+         }});
+    changes.push_back(
+        {fmt::format("parallelism.tensor {}", p.tensor * factor), [=](auto& x, auto&) {
+           x.tensor = p.tensor * factor;
+           free_data(x);
+         }});
   }
   return changes;
 }
 
-/// The changes that suffice alone, cheapest first; failing that, the shortest row of them that does together.
-std::string advice(const ModelSpec& model, const ParallelismSpec& p, const TrainingSpec& t, const SoftwareSpec& software,
-                   std::uint32_t devices, Bytes capacity) {
+/// The changes that suffice alone, cheapest first; failing that, the shortest row of them that does
+/// together.
+std::string advice(const ModelSpec& model, const ParallelismSpec& p, const TrainingSpec& t,
+                   const SoftwareSpec& software, std::uint32_t devices, Bytes capacity) {
   const auto fits = [&](const ParallelismSpec& q, const TrainingSpec& u) {
     try {
-      return largest(training_memory(model, resolve_layout(model, q, u, devices), u, software)).total() <= capacity;
+      return largest(training_memory(model, resolve_layout(model, q, u, devices), u, software))
+                 .total() <= capacity;
     } catch (const InputError&) {
       return false;  // a change that breaks the layout is no advice
     }
@@ -201,13 +225,15 @@ ChunkContent chunk_content(const ModelSpec& model, const ParallelLayout& l, int 
   return content;
 }
 
-ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayout& l, const ChunkContent& content) {
+ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayout& l,
+                                     const ChunkContent& content) {
   ShardedParameters p;
   for (const int layer : content.layers) {
     const LayerParameters q = layer_parameters(model, layer);
     p.dense += (q.attention + q.dense_ffn) / l.tensor + q.router + q.norms;
     p.experts += q.experts / (l.expert * l.expert_tensor);
-    if (layer >= model.layers) p.dense += 2.0 * model.hidden * model.hidden / l.tensor;  // MTP: 2h -> h
+    if (layer >= model.layers)
+      p.dense += 2.0 * model.hidden * model.hidden / l.tensor;  // MTP: 2h -> h
   }
   const ModelParameters whole = model_parameters(model);
   if (content.embedding) p.dense += whole.embedding / l.tensor;
@@ -220,33 +246,38 @@ ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayou
   return p;
 }
 
-Bytes layer_activations(const ModelSpec& model, int layer, const ParallelLayout& l, const TrainingSpec& t,
-                        const SoftwareSpec& software) {
+Bytes layer_activations(const ModelSpec& model, int layer, const ParallelLayout& l,
+                        const TrainingSpec& t, const SoftwareSpec& software) {
   if (t.recompute == Recompute::full)  // only the layer's input survives
-    return Bytes(format_bytes(t.formats.activations) * tokens(l, t) * model.hidden / (l.sequence ? l.tensor : 1));
+    return Bytes(format_bytes(t.formats.activations) * tokens(l, t) * model.hidden /
+                 (l.sequence ? l.tensor : 1));
   return Bytes(attention_activations(model, l, t, software) +
                ffn_activations(model, is_moe_layer(model, layer), l, t));
 }
 
-std::vector<MemoryPerDevice> training_memory(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
-                                             const SoftwareSpec& software) {
+std::vector<MemoryPerDevice> training_memory(const ModelSpec& model, const ParallelLayout& l,
+                                             const TrainingSpec& t, const SoftwareSpec& software) {
   std::vector<MemoryPerDevice> stages;
-  for (int stage = 0; stage < l.pipeline; ++stage) stages.push_back(stage_memory(model, l, t, software, stage));
+  for (int stage = 0; stage < l.pipeline; ++stage)
+    stages.push_back(stage_memory(model, l, t, software, stage));
   return stages;
 }
 
 MemoryPerDevice require_fit(const ModelSpec& model, const ParallelismSpec& p, const TrainingSpec& t,
                             const SoftwareSpec& software, std::uint32_t devices, Bytes capacity) {
-  const MemoryPerDevice worst = largest(training_memory(model, resolve_layout(model, p, t, devices), t, software));
+  const MemoryPerDevice worst =
+      largest(training_memory(model, resolve_layout(model, p, t, devices), t, software));
   if (worst.total() <= capacity) return worst;
   const auto gib = [](Bytes b) { return b.value() / 1073741824.0; };
-  throw InputError("does-not-fit",
-                   fmt::format("does not fit: needs {:.1f} GiB per chip, has {:.1f} GiB: short by {:.1f} GiB "
-                               "(stage {}: parameters {:.1f}, gradients {:.1f}, optimizer {:.1f}, activations {:.1f})",
-                               gib(worst.total()), gib(capacity), gib(worst.total() - capacity), worst.stage,
-                               gib(worst.parameters), gib(worst.gradients), gib(worst.optimizer),
-                               gib(worst.activations)),
-                   advice(model, p, t, software, devices, capacity));
+  throw InputError(
+      "does-not-fit",
+      fmt::format(
+          "does not fit: needs {:.1f} GiB per chip, has {:.1f} GiB: short by {:.1f} GiB "
+          "(stage {}: parameters {:.1f}, gradients {:.1f}, optimizer {:.1f}, activations {:.1f})",
+          gib(worst.total()), gib(capacity), gib(worst.total() - capacity), worst.stage,
+          gib(worst.parameters), gib(worst.gradients), gib(worst.optimizer),
+          gib(worst.activations)),
+      advice(model, p, t, software, devices, capacity));
 }
 
 }  // namespace xpusim

@@ -1,4 +1,5 @@
-// What a model chunk holds, and its parameters on one device: shared by memory and the training step.
+// What a model chunk holds, and its parameters on one device: shared by memory and the training
+// step.
 #pragma once
 
 #include <vector>
@@ -12,9 +13,11 @@ struct ChunkContent {
   bool embedding = false;
   bool head = false;
 };
-[[nodiscard]] ChunkContent chunk_content(const ModelSpec&, const ParallelLayout&, int stage, int chunk);
+[[nodiscard]] ChunkContent chunk_content(const ModelSpec&, const ParallelLayout&, int stage,
+                                         int chunk);
 
-/// Parameters on one device, counts: `dense` is replicated over DP x CP, `experts` over the expert-data group.
+/// Parameters on one device, counts: `dense` is replicated over DP x CP, `experts` over the
+/// expert-data group.
 struct ShardedParameters {
   double dense = 0;
   double experts = 0;
@@ -25,6 +28,7 @@ struct ShardedParameters {
     return *this;
   }
 };
-[[nodiscard]] ShardedParameters sharded_parameters(const ModelSpec&, const ParallelLayout&, const ChunkContent&);
+[[nodiscard]] ShardedParameters sharded_parameters(const ModelSpec&, const ParallelLayout&,
+                                                   const ChunkContent&);
 
 }  // namespace xpusim

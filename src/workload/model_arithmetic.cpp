@@ -10,12 +10,13 @@ namespace {
 double attention_matrices(const ModelSpec& model) {
   const double h = model.hidden, heads = model.heads;
   if (!model.mla) return 2 * h * heads * model.head_dim + 2 * h * model.kv_heads * model.head_dim;
-  // DeepSeek-V2 (arXiv 2405.04434, section 2.1): down- and up-projections of queries and of the shared KV latent.
+  // DeepSeek-V2 (arXiv 2405.04434, section 2.1): down- and up-projections of queries and of the
+  // shared KV latent.
   const MlaSpec& mla = *model.mla;
   const double key = mla.nope_dim + mla.rope_dim;
   const double query = mla.q_rank > 0 ? h * mla.q_rank + mla.q_rank * heads * key : h * heads * key;
-  return query + h * (mla.kv_rank + mla.rope_dim) + mla.kv_rank * heads * (mla.nope_dim + mla.v_dim) +
-         heads * mla.v_dim * h;
+  return query + h * (mla.kv_rank + mla.rope_dim) +
+         mla.kv_rank * heads * (mla.nope_dim + mla.v_dim) + heads * mla.v_dim * h;
 }
 
 double attention_parameters(const ModelSpec& model) {
@@ -25,14 +26,18 @@ double attention_parameters(const ModelSpec& model) {
   return count;
 }
 
-double ffn_matrices(const ModelSpec& model, double width) { return (ffn_inputs(model) + 1.0) * model.hidden * width; }
+double ffn_matrices(const ModelSpec& model, double width) {
+  return (ffn_inputs(model) + 1.0) * model.hidden * width;
+}
 
 double ffn_parameters(const ModelSpec& model, double width) {
   if (width <= 0) return 0;
   return ffn_matrices(model, width) + (model.bias ? ffn_inputs(model) * width + model.hidden : 0);
 }
 
-double norm_parameters(const ModelSpec& model) { return model.hidden * (model.layer_norm ? 2.0 : 1.0); }
+double norm_parameters(const ModelSpec& model) {
+  return model.hidden * (model.layer_norm ? 2.0 : 1.0);
+}
 
 /// Weights of the matrices that one token meets in a layer.
 double active_matrices(const ModelSpec& model, bool moe) {
@@ -62,7 +67,8 @@ ForwardFlops forward_flops(const ModelSpec& model, int sequence, AttentionCount 
     flops.layers += 2 * active_matrices(model, is_moe_layer(model, layer));
     flops.attention += pair_flops;
   }
-  // Each MTP module joins two hidden states (2h -> h) and uses the head again (DeepSeek-V3, section 2.2).
+  // Each MTP module joins two hidden states (2h -> h) and uses the head again (DeepSeek-V3,
+  // section 2.2).
   flops.layers += extra * 2.0 * 2.0 * model.hidden * model.hidden;
   flops.head = (1.0 + extra) * 2.0 * model.vocabulary * model.hidden;
   return flops;
@@ -70,7 +76,9 @@ ForwardFlops forward_flops(const ModelSpec& model, int sequence, AttentionCount 
 
 }  // namespace
 
-bool is_moe_layer(const ModelSpec& model, int layer) { return model.moe && layer >= model.moe->dense_layers; }
+bool is_moe_layer(const ModelSpec& model, int layer) {
+  return model.moe && layer >= model.moe->dense_layers;
+}
 
 LayerParameters layer_parameters(const ModelSpec& model, int layer) {
   LayerParameters p;
@@ -98,34 +106,39 @@ ModelParameters model_parameters(const ModelSpec& model) {
     p.total += l.total();
     p.active += l.active();
   }
-  // An MTP module: one layer, the 2h -> h projection and three norms; embedding and head are shared.
-  const double module = layer_parameters(model, model.layers).total() + 2.0 * model.hidden * model.hidden +
-                        3 * norm_parameters(model);
+  // An MTP module: one layer, the 2h -> h projection and three norms; embedding and head are
+  // shared.
+  const double module = layer_parameters(model, model.layers).total() +
+                        2.0 * model.hidden * model.hidden + 3 * norm_parameters(model);
   p.mtp = model.mtp_layers * module;
   return p;
 }
 
 Bytes kv_bytes_per_token(const ModelSpec& model, std::string_view format) {
-  const double elements = model.mla ? model.mla->kv_rank + model.mla->rope_dim
-                                    : 2.0 * model.kv_heads * model.head_dim;
+  const double elements =
+      model.mla ? model.mla->kv_rank + model.mla->rope_dim : 2.0 * model.kv_heads * model.head_dim;
   return Bytes(model.layers * elements * format_bytes(format));
 }
 
-Flops forward_flops_per_token(const ModelSpec& model, int sequence, AttentionCount count, bool mtp) {
+Flops forward_flops_per_token(const ModelSpec& model, int sequence, AttentionCount count,
+                              bool mtp) {
   return Flops(forward_flops(model, sequence, count, mtp).total());
 }
 
-StepFlops training_step_flops(const ModelSpec& model, const TrainingSpec& training, const SoftwareSpec& software,
-                              AttentionCount count) {
+StepFlops training_step_flops(const ModelSpec& model, const TrainingSpec& training,
+                              const SoftwareSpec& software, AttentionCount count) {
   const ForwardFlops forward = forward_flops(model, training.sequence, count, true);
   const double tokens = static_cast<double>(training.global_batch) * training.sequence;
-  // Backward: one product for the input's gradient, one for the weight's; a frozen base has no weight gradients.
+  // Backward: one product for the input's gradient, one for the weight's; a frozen base has no
+  // weight gradients.
   const double matrix_passes = training.frozen_base != 0 ? 2 : 3;
   const double per_token = matrix_passes * (forward.layers + forward.head) + 3 * forward.attention;
   double repeated = 0;
   if (training.recompute == Recompute::full) repeated = forward.layers + forward.attention;
-  // A fused kernel keeps no scores: selective recomputation has nothing left to repeat outside of it.
-  if (training.recompute == Recompute::selective && !software.flash_attention) repeated = forward.attention;
+  // A fused kernel keeps no scores: selective recomputation has nothing left to repeat outside of
+  // it.
+  if (training.recompute == Recompute::selective && !software.flash_attention)
+    repeated = forward.attention;
   return {Flops(per_token * tokens), Flops((per_token + repeated) * tokens)};
 }
 

@@ -1,5 +1,5 @@
-// A straight-line program of one rank: kernels, and communications that start and are waited for. Programs are built
-// once per model chunk and played for every rank and micro-batch.
+// A straight-line program of one rank: kernels, and communications that start and are waited for.
+// Programs are built once per model chunk and played for every rank and micro-batch.
 #pragma once
 
 #include <cstdint>

@@ -22,14 +22,23 @@ using Sizes = std::map<std::string_view, std::uint32_t>;
 
 Sizes dense_sizes(const ParallelLayout& l) {
   const auto u = [](int v) { return static_cast<std::uint32_t>(v); };
-  return {{"tp", u(l.tensor)}, {"cp", u(l.context)}, {"ep", 1}, {"dp", u(l.data)}, {"pp", u(l.pipeline)}};
+  return {{"tp", u(l.tensor)},
+          {"cp", u(l.context)},
+          {"ep", 1},
+          {"dp", u(l.data)},
+          {"pp", u(l.pipeline)}};
 }
 Sizes expert_sizes(const ParallelLayout& l) {
   const auto u = [](int v) { return static_cast<std::uint32_t>(v); };
-  return {{"tp", u(l.expert_tensor)}, {"cp", 1}, {"ep", u(l.expert)}, {"dp", u(l.expert_data)}, {"pp", u(l.pipeline)}};
+  return {{"tp", u(l.expert_tensor)},
+          {"cp", 1},
+          {"ep", u(l.expert)},
+          {"dp", u(l.expert_data)},
+          {"pp", u(l.pipeline)}};
 }
 
-std::uint32_t stride_of(std::string_view name, const std::vector<std::string_view>& order, const Sizes& sizes) {
+std::uint32_t stride_of(std::string_view name, const std::vector<std::string_view>& order,
+                        const Sizes& sizes) {
   std::uint32_t stride = 1;
   for (const std::string_view dimension : order) {
     if (dimension == name) break;
@@ -75,7 +84,8 @@ RankMap::RankMap(const ParallelLayout& l, std::string_view order) : devices_(l.d
 }
 
 DeviceId RankMap::peer(DeviceId device, std::uint32_t stage) const {
-  return device + (stage - stage_of(device)) * pipeline_.stride;  // modulo 2^32: also for a lower stage
+  return device +
+         (stage - stage_of(device)) * pipeline_.stride;  // modulo 2^32: also for a lower stage
 }
 
 std::vector<DeviceId> RankMap::devices_of_stage(std::uint32_t stage) const {
@@ -89,7 +99,8 @@ std::vector<DeviceId> RankMap::devices_of_stage(std::uint32_t stage) const {
 DeviceId RankMap::group_base(GroupKind kind, DeviceId device) const {
   DeviceId base = device;
   if (kind == GroupKind::embedding) return peer(device, 0);
-  for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) base -= device / d.stride % d.size * d.stride;
+  for (const Dimension& d : varying_[static_cast<std::size_t>(kind)])
+    base -= device / d.stride % d.size * d.stride;
   return base;
 }
 

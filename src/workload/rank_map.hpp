@@ -12,13 +12,13 @@ namespace xpusim {
 
 /// The groups a device belongs to.
 enum class GroupKind : std::uint8_t {
-  tensor,       ///< TP: shards of one layer
-  context,      ///< CP: shards of one sequence
-  data,         ///< ranks that hold the same dense weights: DP x CP
-  expert,       ///< EP: the experts of one layer
-  expert_tensor,///< TP inside the experts
-  expert_data,  ///< ranks that hold the same experts
-  embedding     ///< first and last stage of a tied embedding
+  tensor,         ///< TP: shards of one layer
+  context,        ///< CP: shards of one sequence
+  data,           ///< ranks that hold the same dense weights: DP x CP
+  expert,         ///< EP: the experts of one layer
+  expert_tensor,  ///< TP inside the experts
+  expert_data,    ///< ranks that hold the same experts
+  embedding       ///< first and last stage of a tied embedding
 };
 inline constexpr std::size_t kGroupKinds = 7;
 
@@ -26,15 +26,20 @@ inline constexpr std::size_t kGroupKinds = 7;
 /// Dense and expert ranks must fall into the same pipeline stage.
 [[nodiscard]] bool pipeline_strides_agree(const ParallelLayout&, std::string_view order);
 
-/// device = sum of coordinate * stride over the dimensions in order, innermost first (Megatron-LM RankGenerator):
-/// dense dimensions tp, cp, dp, pp; for the experts etp, ep, edp, pp of the same devices.
+/// device = sum of coordinate * stride over the dimensions in order, innermost first (Megatron-LM
+/// RankGenerator): dense dimensions tp, cp, dp, pp; for the experts etp, ep, edp, pp of the same
+/// devices.
 class RankMap {
  public:
   RankMap(const ParallelLayout&, std::string_view order);
-  [[nodiscard]] std::uint32_t stage_of(DeviceId device) const { return device / pipeline_.stride % pipeline_.size; }
+  [[nodiscard]] std::uint32_t stage_of(DeviceId device) const {
+    return device / pipeline_.stride % pipeline_.size;
+  }
   /// Device at the same place in another stage.
   [[nodiscard]] DeviceId peer(DeviceId device, std::uint32_t stage) const;
-  [[nodiscard]] DeviceId first_of_stage(std::uint32_t stage) const { return stage * pipeline_.stride; }
+  [[nodiscard]] DeviceId first_of_stage(std::uint32_t stage) const {
+    return stage * pipeline_.stride;
+  }
   [[nodiscard]] std::vector<DeviceId> devices_of_stage(std::uint32_t stage) const;
   /// Lowest member of the device's group: identifies the group.
   [[nodiscard]] DeviceId group_base(GroupKind, DeviceId device) const;
@@ -46,7 +51,8 @@ class RankMap {
   struct Dimension {
     std::uint32_t size = 1, stride = 1;
   };
-  std::array<std::vector<Dimension>, kGroupKinds> varying_;  ///< what runs within a group, innermost first
+  std::array<std::vector<Dimension>, kGroupKinds>
+      varying_;  ///< what runs within a group, innermost first
   Dimension pipeline_;
   std::uint32_t devices_ = 0;
 };

@@ -6,8 +6,8 @@ namespace xpusim {
 
 namespace {
 
-/// The k-th pass of a stage in units of (chunk, micro-batch): groups of `pipeline` micro-batches go through the chunks
-/// one after another, forward in ascending and backward in descending order.
+/// The k-th pass of a stage in units of (chunk, micro-batch): groups of `pipeline` micro-batches go
+/// through the chunks one after another, forward in ascending and backward in descending order.
 Pass nth_pass(int pipeline, int virtual_stages, int k, bool forward) {
   const int group = pipeline * virtual_stages;
   const int chunk = (k % group) / pipeline;
@@ -18,7 +18,8 @@ Pass nth_pass(int pipeline, int virtual_stages, int k, bool forward) {
 
 }  // namespace
 
-std::vector<Pass> pipeline_schedule(int pipeline, int virtual_stages, int micro_batches, int stage) {
+std::vector<Pass> pipeline_schedule(int pipeline, int virtual_stages, int micro_batches,
+                                    int stage) {
   const int total = micro_batches * virtual_stages;
   const int behind = pipeline - stage - 1;
   int warmup = virtual_stages == 1 ? behind : behind * 2 + (virtual_stages - 1) * pipeline;

@@ -13,7 +13,9 @@ struct Pass {
 };
 
 /// 1F1B (virtual_stages = 1) or interleaved 1F1B as Megatron-LM orders them
-/// (megatron/core/pipeline_parallel/schedules.py). Interleaved needs micro_batches divisible by pipeline.
-[[nodiscard]] std::vector<Pass> pipeline_schedule(int pipeline, int virtual_stages, int micro_batches, int stage);
+/// (megatron/core/pipeline_parallel/schedules.py). Interleaved needs micro_batches divisible by
+/// pipeline.
+[[nodiscard]] std::vector<Pass> pipeline_schedule(int pipeline, int virtual_stages,
+                                                  int micro_batches, int stage);
 
 }  // namespace xpusim

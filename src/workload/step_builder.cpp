@@ -13,17 +13,30 @@ namespace xpusim {
 namespace {
 
 constexpr std::uint32_t kUnknown = 0xffffffffu;
-enum FixedLabel : std::uint32_t { label_gradients = 1, label_parameters, label_optimizer, label_overhead, first_pass };
+enum FixedLabel : std::uint32_t {
+  label_gradients = 1,
+  label_parameters,
+  label_optimizer,
+  label_overhead,
+  first_pass
+};
 
 const char* group_name(GroupKind kind) {
   switch (kind) {
-    case GroupKind::tensor: return "tp";
-    case GroupKind::context: return "cp";
-    case GroupKind::data: return "dp";
-    case GroupKind::expert: return "ep";
-    case GroupKind::expert_tensor: return "expert-tp";
-    case GroupKind::expert_data: return "expert-dp";
-    case GroupKind::embedding: return "embedding";
+    case GroupKind::tensor:
+      return "tp";
+    case GroupKind::context:
+      return "cp";
+    case GroupKind::data:
+      return "dp";
+    case GroupKind::expert:
+      return "ep";
+    case GroupKind::expert_tensor:
+      return "expert-tp";
+    case GroupKind::expert_data:
+      return "expert-dp";
+    case GroupKind::embedding:
+      return "embedding";
   }
   throw InternalError("unknown group kind");
 }
@@ -32,17 +45,20 @@ const char* group_name(GroupKind kind) {
 
 std::size_t StepBuilder::SequenceHash::operator()(const OpSequence& sequence) const {
   std::size_t hash = 1469598103934665603u;  // FNV-1a
-  for (const OpRun& run : sequence) hash = ((hash ^ run.op) * 1099511628211u ^ run.repeat) * 1099511628211u;
+  for (const OpRun& run : sequence)
+    hash = ((hash ^ run.op) * 1099511628211u ^ run.repeat) * 1099511628211u;
   return hash;
 }
 
 bool StepBuilder::SequenceEqual::operator()(const OpSequence& a, const OpSequence& b) const {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const OpRun& x, const OpRun& y) { return x.op == y.op && x.repeat == y.repeat; });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const OpRun& x, const OpRun& y) {
+    return x.op == y.op && x.repeat == y.repeat;
+  });
 }
 
-StepBuilder::StepBuilder(const ModelSpec& model, const ParallelLayout& layout, const ParallelismSpec& parallelism,
-                         const TrainingSpec& training, const SoftwareSpec& software, bool fold)
+StepBuilder::StepBuilder(const ModelSpec& model, const ParallelLayout& layout,
+                         const ParallelismSpec& parallelism, const TrainingSpec& training,
+                         const SoftwareSpec& software, bool fold)
     : model_(model),
       layout_(layout),
       training_(training),
@@ -68,8 +84,8 @@ TaskGraph StepBuilder::build() {
 void StepBuilder::write_programs() {
   for (int stage = 0; stage < layout_.pipeline; ++stage)
     for (int c = 0; c < layout_.virtual_stages; ++c)
-      programs_.push_back(
-          build_chunk_program(emit_, model_, layout_, training_, chunk_content(model_, layout_, stage, c)));
+      programs_.push_back(build_chunk_program(emit_, model_, layout_, training_,
+                                              chunk_content(model_, layout_, stage, c)));
 }
 
 void StepBuilder::write_ranks() {
@@ -95,13 +111,15 @@ void StepBuilder::write_labels() {
 
 void StepBuilder::write_notes() {
   if (fold_ && layout_.stage_devices() > 1)
-    graph_.notes.push_back(fmt::format("folded: one simulated rank stands for the {} ranks of its pipeline stage",
-                                       layout_.stage_devices()));
+    graph_.notes.push_back(
+        fmt::format("folded: one simulated rank stands for the {} ranks of its pipeline stage",
+                    layout_.stage_devices()));
   if (model_.moe) graph_.notes.emplace_back("experts are taken as evenly loaded");
   if (model_.moe && model_.moe->shared > 0 && layout_.expert > 1)
     graph_.notes.emplace_back("shared experts run under the token dispatch");
   if (training_.frozen_base != 0)
-    graph_.notes.emplace_back("frozen base: no weight gradients; adapters of rank 16 beside the attention projections");
+    graph_.notes.emplace_back(
+        "frozen base: no weight gradients; adapters of rank 16 beside the attention projections");
 }
 
 // ---------------------------------------------------------------- one rank
@@ -117,14 +135,15 @@ void StepBuilder::write_rank(RankId rank) {
   gathered_.assign(2 * static_cast<std::size_t>(layout_.virtual_stages), std::nullopt);
   known_collectives_.assign(communications_.size(), kUnknown);
   if (training_.overlap_parameters) gather_parameters(true);
-  for (const Pass& pass : pipeline_schedule(layout_.pipeline, layout_.virtual_stages, layout_.micro_batches,
-                                            static_cast<int>(stage_)))
+  for (const Pass& pass : pipeline_schedule(layout_.pipeline, layout_.virtual_stages,
+                                            layout_.micro_batches, static_cast<int>(stage_)))
     write_pass(pass);
   finish_rank();
 }
 
-/// The distributed optimizer leaves each rank with its share of the new weights (Rajbhandari et al. 2020, ZeRO-1).
-/// Overlapped, the gather of the step before runs under this step's first forward passes.
+/// The distributed optimizer leaves each rank with its share of the new weights (Rajbhandari et al.
+/// 2020, ZeRO-1). Overlapped, the gather of the step before runs under this step's first forward
+/// passes.
 void StepBuilder::gather_parameters(bool overlapped) {
   if (training_.optimizer_sharding < 1) return;
   label_ = label_parameters;
@@ -132,7 +151,8 @@ void StepBuilder::gather_parameters(bool overlapped) {
   for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c) {
     const ShardedParameters& p = chunk(c).parameters;
     gathered_[2 * c] = start({GroupKind::data, CollectiveType::ALL_GATHER, p.dense * weight});
-    gathered_[2 * c + 1] = start({GroupKind::expert_data, CollectiveType::ALL_GATHER, p.experts * weight});
+    gathered_[2 * c + 1] =
+        start({GroupKind::expert_data, CollectiveType::ALL_GATHER, p.experts * weight});
   }
   if (overlapped) return;
   for (auto& task : gathered_)
@@ -160,11 +180,16 @@ void StepBuilder::write_pass(const Pass& pass) {
 
 void StepBuilder::play(const Program& program, const Pass& pass) {
   slots_.assign(program.slots, std::nullopt);
-  const bool last_micro_batch = pass.micro_batch + 1 == static_cast<std::uint32_t>(layout_.micro_batches);
+  const bool last_micro_batch =
+      pass.micro_batch + 1 == static_cast<std::uint32_t>(layout_.micro_batches);
   for (const Step& step : program.steps) {
     switch (step.kind) {
-      case StepKind::run: run_op(step.index); break;
-      case StepKind::start: slots_[step.slot] = start(step.index); break;
+      case StepKind::run:
+        run_op(step.index);
+        break;
+      case StepKind::start:
+        slots_[step.slot] = start(step.index);
+        break;
       case StepKind::wait:
         if (!slots_[step.slot]) break;
         flush();
@@ -189,12 +214,14 @@ void StepBuilder::send(const Pass& pass) {
 void StepBuilder::collect_gradients(const ShardedParameters& final_gradients) {
   bucket_ += final_gradients;
   if (!training_.overlap_gradients) return;
-  const std::string& wire = training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
-  // Megatron-LM's default: buckets of max(40 M, 1 M x DP) parameters, and one bucket per chunk behind the first stage
-  // (megatron/core/distributed/distributed_data_parallel.py).
+  const std::string& wire =
+      training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
+  // Megatron-LM's default: buckets of max(40 M, 1 M x DP) parameters, and one bucket per chunk
+  // behind the first stage (megatron/core/distributed/distributed_data_parallel.py).
   const bool first_stage = stage_ == 0 && layout_.virtual_stages == 1;
-  const double automatic = first_stage ? std::max(40e6, 1e6 * layout_.data * layout_.context) * format_bytes(wire)
-                                       : std::numeric_limits<double>::infinity();
+  const double automatic =
+      first_stage ? std::max(40e6, 1e6 * layout_.data * layout_.context) * format_bytes(wire)
+                  : std::numeric_limits<double>::infinity();
   const double limit = training_.bucket.value() > 0 ? training_.bucket.value() : automatic;
   if (bucket_.total() * format_bytes(wire) >= limit) reduce_gradients();
 }
@@ -203,9 +230,10 @@ void StepBuilder::reduce_gradients() {
   if (bucket_.total() <= 0) return;
   flush();
   const std::uint32_t pass = std::exchange(label_, label_gradients);
-  const std::string& wire = training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
-  const CollectiveType type =
-      training_.optimizer_sharding >= 1 ? CollectiveType::REDUCE_SCATTER : CollectiveType::ALL_REDUCE;
+  const std::string& wire =
+      training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
+  const CollectiveType type = training_.optimizer_sharding >= 1 ? CollectiveType::REDUCE_SCATTER
+                                                                : CollectiveType::ALL_REDUCE;
   const double bytes = format_bytes(wire);
   for (const auto& task : {start({GroupKind::data, type, bucket_.dense * bytes}),
                            start({GroupKind::expert_data, type, bucket_.experts * bytes})})
@@ -214,7 +242,8 @@ void StepBuilder::reduce_gradients() {
   label_ = pass;
 }
 
-/// First and last stage hold a tied embedding each and sum its gradients (Megatron-LM, embedding group).
+/// First and last stage hold a tied embedding each and sum its gradients (Megatron-LM, embedding
+/// group).
 void StepBuilder::reduce_tied_embedding() {
   const bool end = stage_ == 0 || static_cast<int>(stage_) == layout_.pipeline - 1;
   if (!model_.tied_embedding || layout_.pipeline == 1 || !end || training_.frozen_base != 0) return;
@@ -231,7 +260,8 @@ void StepBuilder::finish_rank() {
   frontier_.insert(frontier_.end(), gradient_tasks_.begin(), gradient_tasks_.end());
   label_ = label_optimizer;
   ShardedParameters p;
-  for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c) p += chunk(c).parameters;
+  for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c)
+    p += chunk(c).parameters;
   const bool sharded = training_.optimizer_sharding >= 1;
   const double dense_share = sharded ? map_.group_size(GroupKind::data) : 1;
   const double expert_share = sharded ? map_.group_size(GroupKind::expert_data) : 1;
@@ -276,8 +306,8 @@ void StepBuilder::flush(Purpose purpose) {
 
 std::optional<TaskId> StepBuilder::start(const Communication& communication) {
   if (communication.bytes <= 0 || map_.group_size(communication.group) <= 1) return std::nullopt;
-  return add_task(TaskKind::collective, purpose_of(communication.group), stream_of(communication.group),
-                  collective_id(communication));
+  return add_task(TaskKind::collective, purpose_of(communication.group),
+                  stream_of(communication.group), collective_id(communication));
 }
 
 std::optional<TaskId> StepBuilder::start(std::uint32_t communication) {
@@ -288,21 +318,23 @@ std::optional<TaskId> StepBuilder::start(std::uint32_t communication) {
   if (known == kUnknown) known = collective_id(c);
   // What has arrived must be on the compute stream too, whoever uses it first.
   const auto arrival = arrival_;
-  const TaskId task = add_task(TaskKind::collective, purpose_of(c.group), stream_of(c.group), known);
+  const TaskId task =
+      add_task(TaskKind::collective, purpose_of(c.group), stream_of(c.group), known);
   if (arrival) frontier_.push_back(task);
   return task;
 }
 
 std::uint32_t StepBuilder::sequence_id(const OpSequence& sequence) {
-  const auto [it, added] = sequences_.emplace(sequence, static_cast<std::uint32_t>(graph_.op_sequences.size()));
+  const auto [it, added] =
+      sequences_.emplace(sequence, static_cast<std::uint32_t>(graph_.op_sequences.size()));
   if (added) graph_.op_sequences.push_back(sequence);
   return it->second;
 }
 
 std::uint32_t StepBuilder::collective_id(const Communication& c) {
   const std::uint32_t group = group_id(c.group);
-  const auto [it, added] = collective_ids_.emplace(std::tuple(group, c.type, c.bytes),
-                                                   static_cast<std::uint32_t>(graph_.collectives.size()));
+  const auto [it, added] = collective_ids_.emplace(
+      std::tuple(group, c.type, c.bytes), static_cast<std::uint32_t>(graph_.collectives.size()));
   if (added) graph_.collectives.push_back({group, c.type, c.bytes, 0});
   return it->second;
 }
@@ -316,27 +348,32 @@ std::uint32_t StepBuilder::group_id(GroupKind kind) {
   if (!added) return it->second;
   CommunicatorGroup group;
   group.purpose = purpose_of(kind);
-  group.name = fold_ ? fmt::format("{} stage {}", group_name(kind), base_stage) : fmt::format("{} {}", group_name(kind), base);
+  group.name = fold_ ? fmt::format("{} stage {}", group_name(kind), base_stage)
+                     : fmt::format("{} {}", group_name(kind), base);
   if (fold_) {
     for (const DeviceId device : map_.devices_of_stage(base_stage))
-      if (map_.group_base(kind, device) == device) group.classes.push_back(map_.group(kind, device));
+      if (map_.group_base(kind, device) == device)
+        group.classes.push_back(map_.group(kind, device));
     group.members = {rank_at(base_stage)};
-    if (kind == GroupKind::embedding) group.members.push_back(rank_at(static_cast<std::uint32_t>(layout_.pipeline) - 1));
+    if (kind == GroupKind::embedding)
+      group.members.push_back(rank_at(static_cast<std::uint32_t>(layout_.pipeline) - 1));
   } else {
     group.classes = {map_.group(kind, base)};
-    group.members.assign(group.classes[0].begin(), group.classes[0].end());  // every device is a rank
+    group.members.assign(group.classes[0].begin(),
+                         group.classes[0].end());  // every device is a rank
   }
   graph_.groups.push_back(std::move(group));
   return it->second;
 }
 
 std::uint32_t StepBuilder::transfer_id(std::uint32_t to_stage, double bytes) {
-  const auto [it, added] = transfer_ids_.emplace(std::pair(device_, to_stage),
-                                                 static_cast<std::uint32_t>(graph_.transfers.size()));
+  const auto [it, added] = transfer_ids_.emplace(
+      std::pair(device_, to_stage), static_cast<std::uint32_t>(graph_.transfers.size()));
   if (!added) return it->second;
   PairClass pairs;
   if (fold_)
-    for (const DeviceId device : map_.devices_of_stage(stage_)) pairs.pairs.push_back({device, map_.peer(device, to_stage)});
+    for (const DeviceId device : map_.devices_of_stage(stage_))
+      pairs.pairs.push_back({device, map_.peer(device, to_stage)});
   else
     pairs.pairs = {{device_, map_.peer(device_, to_stage)}};
   graph_.transfers.push_back({static_cast<std::uint32_t>(graph_.pair_classes.size()), bytes});
@@ -352,7 +389,8 @@ void StepBuilder::resolve_arrivals() {
   ids.reserve(graph_.dependency_ids.size() + arrivals_.size());
   std::size_t next = 0;
   for (TaskId task = 0; task < graph_.tasks.size(); ++task) {
-    for (std::uint32_t d = graph_.dependency_begin[task]; d < graph_.dependency_begin[task + 1]; ++d)
+    for (std::uint32_t d = graph_.dependency_begin[task]; d < graph_.dependency_begin[task + 1];
+         ++d)
       ids.push_back(graph_.dependency_ids[d]);
     for (; next < arrivals_.size() && arrivals_[next].task == task; ++next) {
       const TaskId sender = sent_[arrivals_[next].sent];
@@ -367,13 +405,16 @@ void StepBuilder::resolve_arrivals() {
 
 // ---------------------------------------------------------------- places
 
-std::size_t StepBuilder::sent_index(RankId rank, bool forward, std::uint32_t c, std::uint32_t micro_batch) const {
+std::size_t StepBuilder::sent_index(RankId rank, bool forward, std::uint32_t c,
+                                    std::uint32_t micro_batch) const {
   const auto chunks = static_cast<std::size_t>(layout_.virtual_stages);
   const auto batches = static_cast<std::size_t>(layout_.micro_batches);
   return ((rank * 2 + (forward ? 0 : 1)) * chunks + c) * batches + micro_batch;
 }
 
-RankId StepBuilder::rank_at(std::uint32_t stage) const { return fold_ ? stage : map_.peer(device_, stage); }
+RankId StepBuilder::rank_at(std::uint32_t stage) const {
+  return fold_ ? stage : map_.peer(device_, stage);
+}
 
 std::uint32_t StepBuilder::pass_label(const Pass& pass) const {
   const auto chunks = static_cast<std::uint32_t>(layout_.virtual_stages);

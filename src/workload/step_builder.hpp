@@ -57,7 +57,8 @@ class StepBuilder {
   void resolve_arrivals();
 
   // places
-  [[nodiscard]] std::size_t sent_index(RankId, bool forward, std::uint32_t chunk, std::uint32_t micro_batch) const;
+  [[nodiscard]] std::size_t sent_index(RankId, bool forward, std::uint32_t chunk,
+                                       std::uint32_t micro_batch) const;
   [[nodiscard]] RankId rank_at(std::uint32_t stage) const;
   [[nodiscard]] std::uint32_t pass_label(const Pass&) const;
   [[nodiscard]] const ChunkProgram& chunk(std::uint32_t index) const {
@@ -87,10 +88,11 @@ class StepBuilder {
   DeviceId device_ = 0;
   std::uint32_t stage_ = 0;
   std::uint32_t label_ = 0;
-  OpSequence pending_;                     ///< kernels not yet in a task
-  std::vector<TaskId> frontier_;           ///< what the next task waits for
-  std::optional<std::size_t> arrival_;     ///< and what it waits to receive
-  std::vector<std::optional<TaskId>> gathered_;  ///< per chunk: parameter gathers of dense and expert weights
+  OpSequence pending_;                  ///< kernels not yet in a task
+  std::vector<TaskId> frontier_;        ///< what the next task waits for
+  std::optional<std::size_t> arrival_;  ///< and what it waits to receive
+  std::vector<std::optional<TaskId>>
+      gathered_;  ///< per chunk: parameter gathers of dense and expert weights
   std::vector<TaskId> gradient_tasks_;
   ShardedParameters bucket_;
   std::vector<std::optional<TaskId>> slots_;

@@ -8,14 +8,22 @@ namespace xpusim {
 
 std::string_view to_string(Purpose purpose) {
   switch (purpose) {
-    case Purpose::compute: return "compute";
-    case Purpose::optimizer: return "optimizer";
-    case Purpose::tp: return "tp";
-    case Purpose::cp: return "cp";
-    case Purpose::ep: return "ep";
-    case Purpose::pp: return "pp";
-    case Purpose::dp: return "dp";
-    case Purpose::other: return "other";
+    case Purpose::compute:
+      return "compute";
+    case Purpose::optimizer:
+      return "optimizer";
+    case Purpose::tp:
+      return "tp";
+    case Purpose::cp:
+      return "cp";
+    case Purpose::ep:
+      return "ep";
+    case Purpose::pp:
+      return "pp";
+    case Purpose::dp:
+      return "dp";
+    case Purpose::other:
+      return "other";
   }
   throw InternalError("unknown Purpose");
 }
@@ -42,42 +50,56 @@ void require(bool holds, const char* what) {
 
 std::size_t ops_of_kind(const TaskGraph& graph, TaskKind kind) {
   switch (kind) {
-    case TaskKind::compute: return graph.op_sequences.size();
-    case TaskKind::collective: return graph.collectives.size();
-    case TaskKind::transfer: return graph.transfers.size();
-    case TaskKind::join: return 0;
+    case TaskKind::compute:
+      return graph.op_sequences.size();
+    case TaskKind::collective:
+      return graph.collectives.size();
+    case TaskKind::transfer:
+      return graph.transfers.size();
+    case TaskKind::join:
+      return 0;
   }
   throw InternalError("task graph: unknown task kind");
 }
 
 void check_indices(const TaskGraph& graph) {
-  require(graph.dependency_begin.size() == graph.tasks.size() + 1, "dependency_begin has not one entry per task");
-  require(graph.dependency_begin.front() == 0 && graph.dependency_begin.back() == graph.dependency_ids.size(),
+  require(graph.dependency_begin.size() == graph.tasks.size() + 1,
+          "dependency_begin has not one entry per task");
+  require(graph.dependency_begin.front() == 0 &&
+              graph.dependency_begin.back() == graph.dependency_ids.size(),
           "dependency_begin does not span dependency_ids");
   for (std::size_t t = 0; t < graph.tasks.size(); ++t) {
     const Task& task = graph.tasks[t];
     require(task.rank < graph.ranks.size(), "a task's rank is out of range");
-    require(task.kind == TaskKind::join || task.op < ops_of_kind(graph, task.kind), "a task's op is out of range");
+    require(task.kind == TaskKind::join || task.op < ops_of_kind(graph, task.kind),
+            "a task's op is out of range");
     require(task.label == 0 || task.label < graph.labels.size(), "a task's label is out of range");
-    require(graph.dependency_begin[t] <= graph.dependency_begin[t + 1], "dependency_begin decreases");
+    require(graph.dependency_begin[t] <= graph.dependency_begin[t + 1],
+            "dependency_begin decreases");
   }
-  for (const TaskId id : graph.dependency_ids) require(id < graph.tasks.size(), "a dependency is out of range");
+  for (const TaskId id : graph.dependency_ids)
+    require(id < graph.tasks.size(), "a dependency is out of range");
 }
 
 void check_operations(const TaskGraph& graph) {
   for (const OpSequence& sequence : graph.op_sequences)
-    for (const OpRun& run : sequence) require(run.op < graph.compute_ops.size(), "an op sequence names no operation");
-  for (const CollectiveOp& op : graph.collectives) require(op.group < graph.groups.size(), "a collective's group");
+    for (const OpRun& run : sequence)
+      require(run.op < graph.compute_ops.size(), "an op sequence names no operation");
+  for (const CollectiveOp& op : graph.collectives)
+    require(op.group < graph.groups.size(), "a collective's group");
   for (const TransferOp& op : graph.transfers)
     require(op.pairs < graph.pair_classes.size(), "a transfer's pair class is out of range");
   for (const CommunicatorGroup& group : graph.groups) {
     require(!group.classes.empty(), "a communicator group without devices");
-    for (const RankId rank : group.members) require(rank < graph.ranks.size(), "a group member is out of range");
+    for (const RankId rank : group.members)
+      require(rank < graph.ranks.size(), "a group member is out of range");
   }
-  for (const PairClass& pairs : graph.pair_classes) require(!pairs.pairs.empty(), "a pair class without pairs");
+  for (const PairClass& pairs : graph.pair_classes)
+    require(!pairs.pairs.empty(), "a pair class without pairs");
 }
 
-/// Kahn 1962: a graph is acyclic if and only if repeatedly removing tasks without predecessors empties it.
+/// Kahn 1962: a graph is acyclic if and only if repeatedly removing tasks without predecessors
+/// empties it.
 void check_acyclic(const TaskGraph& graph) {
   const std::size_t n = graph.tasks.size();
   std::vector<std::uint32_t> waiting(n), begin(n + 1, 0);

@@ -6,12 +6,14 @@
 
 namespace xpusim {
 
-TaskGraph build_training_step(const ModelSpec& model, const ParallelismSpec& parallelism, const TrainingSpec& training,
-                              const Fabric& fabric, const SoftwareSpec& software, TrainingStepOptions options) {
+TaskGraph build_training_step(const ModelSpec& model, const ParallelismSpec& parallelism,
+                              const TrainingSpec& training, const Fabric& fabric,
+                              const SoftwareSpec& software, TrainingStepOptions options) {
   const ParallelLayout layout = resolve_layout(model, parallelism, training, fabric.devices());
   if (options.fold)
     if (const std::string reason = folding_obstacle(layout, parallelism, fabric); !reason.empty())
-      throw InputError("cannot-fold", "folding is not possible: " + reason, "set folding to \"off\" or \"automatic\"");
+      throw InputError("cannot-fold", "folding is not possible: " + reason,
+                       "set folding to \"off\" or \"automatic\"");
   return StepBuilder(model, layout, parallelism, training, software, options.fold).build();
 }
 

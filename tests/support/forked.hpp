@@ -12,7 +12,8 @@
 
 namespace xpusim::test {
 
-/// Runs `job` in a child and returns its text. Throws std::runtime_error with the child's message when it fails.
+/// Runs `job` in a child and returns its text. Throws std::runtime_error with the child's message
+/// when it fails.
 inline std::string forked(const std::function<std::string()>& job) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("pipe");

@@ -21,9 +21,7 @@ const FormulaNames names{[](std::string_view name, const SourceSpan& at) -> Figu
                            return {title == "All-in power" ? 2.0 : 3.0, {}};
                          }};
 
-double value(std::string_view formula) {
-  return evaluate(FormulaText(formula, {}), names).value;
-}
+double value(std::string_view formula) { return evaluate(FormulaText(formula, {}), names).value; }
 std::string refusal(std::string_view formula) {
   return parts::refusal([&] { (void)evaluate(FormulaText(formula, {}), names); });
 }

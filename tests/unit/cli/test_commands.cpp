@@ -24,10 +24,12 @@ std::string slurp(const std::filesystem::path& path) {
 
 /// Runs xpusim in the source folder.
 Outcome xpusim(const std::string& arguments) {
-  const auto folder = std::filesystem::temp_directory_path() / ("xpusim-test-" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("xpusim-test-" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
-  const std::string command = "cd '" XPUSIM_SOURCE_DIR "' && NO_COLOR=1 '" XPUSIM_BINARY "' " + arguments + " >'" +
-                              (folder / "out").string() + "' 2>'" + (folder / "err").string() + "'";
+  const std::string command = "cd '" XPUSIM_SOURCE_DIR "' && NO_COLOR=1 '" XPUSIM_BINARY "' " +
+                              arguments + " >'" + (folder / "out").string() + "' 2>'" +
+                              (folder / "err").string() + "'";
   const int status = std::system(command.c_str());
   Outcome outcome{WEXITSTATUS(status), slurp(folder / "out"), slurp(folder / "err")};
   std::filesystem::remove_all(folder);
@@ -83,19 +85,22 @@ TEST_CASE("one system that cannot run leaves the others' results", "[cli]") {
 }
 
 TEST_CASE("a missed expectation exits 1", "[cli]") {
-  const Outcome o = xpusim("run quickstart --set 'expect={\"training.mfu\": \"> 2\"}' --format csv");
+  const Outcome o =
+      xpusim("run quickstart --set 'expect={\"training.mfu\": \"> 2\"}' --format csv");
   CHECK(o.code == 1);
   CHECK_THAT(o.err, Contains("expectation missed"));
 }
 
 TEST_CASE("a report goes into a folder whole or not at all", "[cli]") {
-  const auto folder = std::filesystem::temp_directory_path() / ("xpusim-out-" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("xpusim-out-" + std::to_string(getpid()));
   const Outcome o = xpusim("table semianalysis-chips --format csv -o '" + folder.string() + "'");
   CHECK(o.code == 0);
   CHECK(o.out.empty());
   CHECK_THAT(slurp(folder / "semianalysis-chips.csv"), Contains("780"));
   std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.is_regular_file() ? 1 : 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    files += entry.is_regular_file() ? 1 : 0;
   CHECK(files == 1);
   std::filesystem::remove_all(folder);
   CHECK(xpusim("table semianalysis-chips -o /proc/nowhere").code == 2);

@@ -263,7 +263,7 @@ TEST_CASE("what a run used is one canonical text", "[config][resolved]") {
   const auto [scenario, document] = parts.load_scenario("ask");
   const std::string text = resolved_json(parts, document);
   CHECK(text.starts_with(
-      "{\"chip\":{\"v1.5\":{\"curves\":[{\"format\":\"bf16\",\"operation\":\"gemm\""));
+      "{\"chip\":{\"v1.5\":{\"curves\":[{\"format\":\"bf16\",\"memory_bandwidth\":"));
   CHECK(text.find("\"memory\":{\"bandwidth\":\"4 TB/s\"") != std::string::npos);
   CHECK(text.find("\"link\":{\"wire\":{\"bandwidth\":\"25 GB/s\",\"efficiency\":1") !=
         std::string::npos);

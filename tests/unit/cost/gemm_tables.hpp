@@ -1,5 +1,6 @@
 // Measured GEMM latencies, microseconds, by shape and chip; 0 = not measured.
-// Source: ai-dynamo/aiconfigurator, systems/data/{system}/gemm/trtllm/1.3.0rc20/gemm_perf.parquet (Apache-2.0).
+// Source: ai-dynamo/aiconfigurator, systems/data/{system}/gemm/trtllm/1.3.0rc20/gemm_perf.parquet
+// (Apache-2.0).
 #pragma once
 
 namespace gemm_tables {
@@ -7,7 +8,7 @@ namespace gemm_tables {
 struct Row {
   const char* format;  // as published: BF16, FP8 per-tensor, FP8 block
   int m, n, k;
-  double us[7];        // A100 H100 H200 B200 B300 GB200 GB300
+  double us[7];  // A100 H100 H200 B200 B300 GB200 GB300
 };
 
 inline constexpr Row kRows[] = {

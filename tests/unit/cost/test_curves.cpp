@@ -24,10 +24,11 @@ struct Sheet {
   int units;
   double bf16, fp8, bandwidth;  // FLOP/s, bytes/s: vendor data sheets, dense
 };
-constexpr Sheet kSheets[] = {{"A100", 108, 312e12, 0, 2.04e12},     {"H100", 132, 989e12, 1979e12, 3.35e12},
-                             {"H200", 132, 989e12, 1979e12, 4.8e12}, {"B200", 148, 2250e12, 4500e12, 8e12},
-                             {"B300", 148, 2250e12, 4500e12, 8e12},  {"GB200", 152, 2500e12, 5000e12, 8e12},
-                             {"GB300", 152, 2500e12, 5000e12, 8e12}};
+constexpr Sheet kSheets[] = {
+    {"A100", 108, 312e12, 0, 2.04e12},      {"H100", 132, 989e12, 1979e12, 3.35e12},
+    {"H200", 132, 989e12, 1979e12, 4.8e12}, {"B200", 148, 2250e12, 4500e12, 8e12},
+    {"B300", 148, 2250e12, 4500e12, 8e12},  {"GB200", 152, 2500e12, 5000e12, 8e12},
+    {"GB300", 152, 2500e12, 5000e12, 8e12}};
 
 ChipSpec sheet_chip(const Sheet& sheet) {
   ChipSpec chip;
@@ -35,7 +36,8 @@ ChipSpec sheet_chip(const Sheet& sheet) {
   chip.peak["bf16"] = FlopsPerSecond(sheet.bf16);
   if (sheet.fp8 > 0) chip.peak["fp8"] = FlopsPerSecond(sheet.fp8);
   chip.memory.bandwidth = BytesPerSecond(sheet.bandwidth);
-  chip.units = {.count = sheet.units, .tile_m = 128, .tile_n = 256, .tile_k = 64, .clock = Hertz(1.8e9)};
+  chip.units = {
+      .count = sheet.units, .tile_m = 128, .tile_n = 256, .tile_k = 64, .clock = Hertz(1.8e9)};
   chip.efficiency.gemm = {{"bf16", 0.8}, {"fp8", 0.7}};
   chip.efficiency.attention = {{"forward", 0.5}, {"backward", 0.4}};
   chip.efficiency.memory = 0.88;
@@ -72,7 +74,8 @@ Errors leave_one_out(const ChipSpec& chip, const CurveSpec& spec) {
   const ResidualCurve curve("gemm", features, residuals);
   Errors errors;
   for (std::size_t i = 0; i < features.size(); ++i) {
-    const double error = std::abs(curve.at(features[i], int(i)).factor / std::exp(residuals[i]) - 1);
+    const double error =
+        std::abs(curve.at(features[i], int(i)).factor / std::exp(residuals[i]) - 1);
     errors.mean += error / double(features.size());
     errors.largest = std::max(errors.largest, error);
   }
@@ -88,8 +91,8 @@ TEST_CASE("a GEMM left out of the measured table is predicted within 10 % on ave
       const CurveSpec spec = measured_curve(format, c);
       if (spec.points.empty()) continue;
       const Errors errors = leave_one_out(sheet_chip(kSheets[c]), spec);
-      fmt::print("leave-one-out {:15} {:6}: mean {:5.2f} %, max {:5.1f} %, {} points\n", format, kSheets[c].name,
-                 100 * errors.mean, 100 * errors.largest, spec.points.size());
+      fmt::print("leave-one-out {:15} {:6}: mean {:5.2f} %, max {:5.1f} %, {} points\n", format,
+                 kSheets[c].name, 100 * errors.mean, 100 * errors.largest, spec.points.size());
       CHECK(errors.mean < 0.10);
       CHECK(errors.largest < 0.50);
     }
@@ -110,7 +113,10 @@ TEST_CASE("at a measured shape the curve gives the measured time within 3 %", "[
   CHECK(mean / count < 0.03);
 }
 
-TEST_CASE("outside the measured range the correction fades to the large-size efficiency and a note says so", "[cost]") {
+TEST_CASE(
+    "outside the measured range the correction fades to the large-size efficiency and a note says "
+    "so",
+    "[cost]") {
   const CostModel cost(h100(), {});
   const CostModel roofline(sheet_chip(kSheets[1]), {});
   const ComputeOp far = gemm(8192, 64, 64);
@@ -119,15 +125,20 @@ TEST_CASE("outside the measured range the correction fades to the large-size eff
   CHECK(std::abs(std::log(c.duration / roofline.cost(far).duration)) < 0.1);
   REQUIRE(cost.notes().size() == 1);
   CHECK(cost.notes()[0] ==
-        "some shapes lie outside the measured gemm bf16 range: nearest efficiency, fading to the large-size one");
+        "some shapes lie outside the measured gemm bf16 range: nearest efficiency, fading to the "
+        "large-size one");
 }
 
-TEST_CASE("a measured attention curve carries its shape to the backward pass, not its level", "[cost]") {
+TEST_CASE("a measured attention curve carries its shape to the backward pass, not its level",
+          "[cost]") {
   ChipSpec chip = round_numbers();
   // Half the modelled speed at 1024, exactly it at 16384: 4 b s^2 a d / 2 / (peak * 0.5).
   const auto modelled = [](double s) { return 2.0 * s * s * 32 * 128 / 50e12; };
-  chip.curves.push_back({"attention_prefill", "bf16", "", {{1, 1024, 32, 8, 128, 2 * modelled(1024)},
-                                                           {1, 16384, 32, 8, 128, 1.25 * modelled(16384)}}});
+  chip.curves.push_back({"attention_prefill",
+                         "bf16",
+                         "",
+                         {{1, 1024, 32, 8, 128, 2 * modelled(1024)},
+                          {1, 16384, 32, 8, 128, 1.25 * modelled(16384)}}});
   ComputeOp op = attention(16384, 16384);
   op.batch = 1;
   op.heads = 32;
@@ -137,7 +148,8 @@ TEST_CASE("a measured attention curve carries its shape to the backward pass, no
   op.kind = OpKind::attention_backward;
   CHECK_THAT(cost.cost(op).duration.value(), WithinRel(2.5 * modelled(16384) * 0.5 / 0.4, 0.01));
   op.sequence = op.context = 1024;
-  CHECK_THAT(cost.cost(op).duration.value(), WithinRel(2.5 * modelled(1024) * 0.5 / 0.4 * 2 / 1.25, 0.01));
+  CHECK_THAT(cost.cost(op).duration.value(),
+             WithinRel(2.5 * modelled(1024) * 0.5 / 0.4 * 2 / 1.25, 0.01));
 }
 
 TEST_CASE("a measured memory curve replaces the half-size law", "[cost]") {
@@ -156,7 +168,8 @@ TEST_CASE("the curve of the software profile in use goes before another generati
   chip.curves = {curve("old", 3e-3), curve("new", 2e-3)};
   SoftwareSpec software;
   software.info.name = "new";
-  CHECK_THAT(CostModel(chip, software).cost(gemm(4096, 4096, 4096)).duration.value(), WithinRel(2e-3, 1e-9));
+  CHECK_THAT(CostModel(chip, software).cost(gemm(4096, 4096, 4096)).duration.value(),
+             WithinRel(2e-3, 1e-9));
 }
 
 TEST_CASE("a malformed curve is refused", "[cost][refusal]") {
@@ -166,12 +179,15 @@ TEST_CASE("a malformed curve is refused", "[cost][refusal]") {
     try {
       const CostModel cost(chip, {});
     } catch (const InputError& error) {
-      return error.diagnostics().items().at(0).message + " / " + error.diagnostics().items().at(0).help;
+      return error.diagnostics().items().at(0).message + " / " +
+             error.diagnostics().items().at(0).help;
     }
     return std::string("not refused");
   };
   CHECK(refusal({"gemm", "bf16", "", {{1, 2, 3}}}) ==
-        "a point of the gemm bf16 curve has 3 values, all of which must be above 0 / write 4 values per point");
+        "a point of the gemm bf16 curve has 3 values, all of which must be above 0 / write 4 "
+        "values per point");
   CHECK(refusal({"gem", "bf16", "", {{1, 2, 3, 4}}}) ==
-        "no curve of operation 'gem' / one of gemm, attention_prefill, attention_decode, mla_decode, memory");
+        "no curve of operation 'gem' / one of gemm, attention_prefill, attention_decode, "
+        "mla_decode, memory");
 }

@@ -16,7 +16,8 @@ OpCost cost_at(double cap, const ComputeOp& op, ChipSpec chip = with_power()) {
 const ComputeOp kBig = gemm(12800, 12800, 16384);  // 100 waves, memory time far below
 }  // namespace
 
-TEST_CASE("below the rated power energy is FLOPs, bytes and active time at their prices", "[cost][closed-form]") {
+TEST_CASE("below the rated power energy is FLOPs, bytes and active time at their prices",
+          "[cost][closed-form]") {
   const OpCost cost = cost_at(0, kBig);
   CHECK(cost.clock == 1.0);
   const double expected =
@@ -24,7 +25,8 @@ TEST_CASE("below the rated power energy is FLOPs, bytes and active time at their
   CHECK_THAT(cost.energy.value(), WithinRel(expected, 1e-9));
 }
 
-TEST_CASE("a cap sets the clock at which base + (E_c c^2 + E_m) / (t / c) meets it", "[cost][closed-form]") {
+TEST_CASE("a cap sets the clock at which base + (E_c c^2 + E_m) / (t / c) meets it",
+          "[cost][closed-form]") {
   const double cap = 260;
   const OpCost free = cost_at(0, kBig);
   const OpCost capped = cost_at(cap, kBig);
@@ -36,21 +38,25 @@ TEST_CASE("a cap sets the clock at which base + (E_c c^2 + E_m) / (t / c) meets 
   CHECK_THAT(capped.energy.value(), WithinRel(energy + 100 * t, 1e-9));
 }
 
-TEST_CASE("the clock does not slow what memory bounds until arithmetic becomes the bound", "[cost]") {
+TEST_CASE("the clock does not slow what memory bounds until arithmetic becomes the bound",
+          "[cost]") {
   ComputeOp op = stream(1e9);
   CHECK(cost_at(205, op).duration == cost_at(0, op).duration);
 }
 
-TEST_CASE("durations at the rated power are the measured ones even where the clock throttles", "[cost]") {
+TEST_CASE("durations at the rated power are the measured ones even where the clock throttles",
+          "[cost]") {
   ChipSpec chip = with_power();
-  chip.power.per_flop["bf16"] = JoulesPerFlop(4e-12);  // 400 W of arithmetic at full clock: above the TDP
+  chip.power.per_flop["bf16"] =
+      JoulesPerFlop(4e-12);  // 400 W of arithmetic at full clock: above the TDP
   const OpCost rated = cost_at(0, kBig, chip);
   CHECK(rated.clock < 1.0);
   CHECK_THAT(rated.duration.value(), WithinRel(cost_at(0, kBig).duration.value(), 1e-12));
   CHECK_THAT(100 + rated.energy.value() / rated.duration.value(), WithinRel(400, 1e-6));
 }
 
-TEST_CASE("a lower cap is never faster, never above its watts and never below the lowest clock", "[cost][property]") {
+TEST_CASE("a lower cap is never faster, never above its watts and never below the lowest clock",
+          "[cost][property]") {
   for (const ComputeOp& op : {kBig, gemm(64, 8192, 8192), attention(4096, 4096), stream(1e8)}) {
     double before = 0;
     for (const double cap : {400.0, 350.0, 300.0, 250.0, 220.0, 205.0, 150.0}) {
@@ -80,5 +86,6 @@ TEST_CASE("the two dies of a package together draw what the package does", "[cos
   const OpCost die = CostModel(chip, {}, {.rank = RankUnit::die}).cost(gemm(6400, 12800, 8192));
   CHECK_THAT(die.duration.value(), WithinRel(package.duration.value(), 1e-9));
   CHECK(2 * die.energy.value() >= package.energy.value());
-  CHECK_THAT(2 * die.energy.value(), WithinRel(package.energy.value(), 1e-2));  // the weights are read twice
+  CHECK_THAT(2 * die.energy.value(),
+             WithinRel(package.energy.value(), 1e-2));  // the weights are read twice
 }

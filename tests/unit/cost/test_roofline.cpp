@@ -23,13 +23,15 @@ TEST_CASE("a GEMM of whole waves runs at peak", "[cost][closed-form]") {
 }
 
 TEST_CASE("a partial last wave costs a full one", "[cost][closed-form]") {
-  // 130 tiles are two waves of 100; k = 256 is too short to split: 2 waves * 2 * 128^2 * k / (1 TFLOP/s of a unit).
+  // 130 tiles are two waves of 100; k = 256 is too short to split: 2 waves * 2 * 128^2 * k / (1
+  // TFLOP/s of a unit).
   const double expected = 2 * 2.0 * 128 * 128 * 256 / 1e12;
   CHECK_THAT(seconds(round_numbers(), gemm(1280, 1664, 256)), WithinRel(expected, 1e-9));
 }
 
 TEST_CASE("few tiles and a long k split along k", "[cost][closed-form]") {
-  // 10 tiles: split 10 fills 100 units once with k/10 each, plus 9 FP32 partial sums written and read.
+  // 10 tiles: split 10 fills 100 units once with k/10 each, plus 9 FP32 partial sums written and
+  // read.
   const double m = 1280, n = 128, k = 163840;
   const double expected = 2.0 * 128 * 128 * k / 10 / 1e12 + 9 * 8 * m * n / 1e12;
   CHECK_THAT(seconds(round_numbers(), gemm(1280, 128, 163840)), WithinRel(expected, 1e-9));
@@ -42,7 +44,8 @@ TEST_CASE("a GEMM of one row is bound by reading the weights", "[cost][closed-fo
   CHECK_FALSE(CostModel(round_numbers(), {}).cost(gemm(1, 8192, 8192)).compute_bound);
 }
 
-TEST_CASE("the experts of a grouped GEMM share waves, GEMMs back to back do not", "[cost][closed-form]") {
+TEST_CASE("the experts of a grouped GEMM share waves, GEMMs back to back do not",
+          "[cost][closed-form]") {
   ComputeOp op = gemm(128, 1280, 256);  // 10 tiles each
   op.count = 10;
   ChipSpec chip = round_numbers();
@@ -62,7 +65,8 @@ TEST_CASE("a stream of the half size runs at half the bandwidth", "[cost][closed
   CHECK_THAT(seconds(chip, stream(1e9)), WithinRel(1.001e9 / 0.8e12, 1e-9));
 }
 
-TEST_CASE("causal attention counts 4 b s c a d / 2 FLOPs and its backward pass 2.5 times those", "[cost][closed-form]") {
+TEST_CASE("causal attention counts 4 b s c a d / 2 FLOPs and its backward pass 2.5 times those",
+          "[cost][closed-form]") {
   const double forward = 4.0 * 2 * 4096 * 4096 * 8 * 128 / 2;
   ComputeOp op = attention(4096, 4096);
   CHECK_THAT(op_flops(op).value(), WithinRel(forward, 1e-12));
@@ -87,7 +91,8 @@ TEST_CASE("absorbed MLA reads its latent once: values are part of the key", "[co
   op.kv_heads = 1;
   op.head_dim = 576;
   op.v_dim = 512;
-  CHECK_THAT(op_bytes(op).value(), WithinRel(2.0 * 1000 * 576 * 2 + 2.0 * 128 * (576 + 512) * 2, 1e-12));
+  CHECK_THAT(op_bytes(op).value(),
+             WithinRel(2.0 * 1000 * 576 * 2 + 2.0 * 128 * (576 + 512) * 2, 1e-12));
   CHECK_THAT(op_flops(op).value(), WithinRel(2.0 * 2 * 1000 * 128 * (576 + 512), 1e-12));
 }
 
@@ -97,9 +102,11 @@ TEST_CASE("every launch adds the gap, and graph capture the smaller one", "[cost
   software.graph_kernel_launch = Seconds(1e-6);
   ComputeOp op = stream(1e6);
   op.kernels = 3;
-  CHECK_THAT(CostModel(round_numbers(), software).cost(op).duration.value(), WithinRel(1e-6 + 15e-6, 1e-9));
-  CHECK_THAT(CostModel(round_numbers(), software, {.graph_capture = true}).cost(op).duration.value(),
-             WithinRel(1e-6 + 3e-6, 1e-9));
+  CHECK_THAT(CostModel(round_numbers(), software).cost(op).duration.value(),
+             WithinRel(1e-6 + 15e-6, 1e-9));
+  CHECK_THAT(
+      CostModel(round_numbers(), software, {.graph_capture = true}).cost(op).duration.value(),
+      WithinRel(1e-6 + 3e-6, 1e-9));
 }
 
 TEST_CASE("a recorded duration is kept", "[cost]") {
@@ -108,7 +115,8 @@ TEST_CASE("a recorded duration is kept", "[cost]") {
   op.seconds = 0.125;
   SoftwareSpec software;
   software.kernel_launch = Seconds(5e-6);
-  CHECK(CostModel(with_power(), software, {.power_cap = Watts(210)}).cost(op).duration == Seconds(0.125));
+  CHECK(CostModel(with_power(), software, {.power_cap = Watts(210)}).cost(op).duration ==
+        Seconds(0.125));
 }
 
 TEST_CASE("a rank on one die of two has half the units, peak and memory bandwidth", "[cost]") {
@@ -116,7 +124,8 @@ TEST_CASE("a rank on one die of two has half the units, peak and memory bandwidt
   chip.dies.count = 2;
   const CostOptions die{.rank = RankUnit::die};
   CHECK_THAT(CostModel(chip, {}, die).peak("bf16").value(), WithinRel(50e12, 1e-12));
-  CHECK_THAT(seconds(chip, gemm(1280, 640, 16384), die), WithinRel(2.0 * 1280 * 640 * 16384 / 50e12, 1e-9));
+  CHECK_THAT(seconds(chip, gemm(1280, 640, 16384), die),
+             WithinRel(2.0 * 1280 * 640 * 16384 / 50e12, 1e-9));
   CHECK_THAT(seconds(chip, stream(1e9), die), WithinRel(2e-3, 1e-9));
 }
 
@@ -153,9 +162,11 @@ TEST_CASE("block formats store their scales", "[cost]") {
   CHECK(format_bytes("posit") == 0);
 }
 
-TEST_CASE("more bandwidth or a higher peak is never slower, and no kernel beats its bounds", "[cost][property]") {
-  const std::vector<ComputeOp> ops = {gemm(1, 4096, 4096), gemm(300, 5000, 700), gemm(8192, 8192, 8192),
-                                      attention(2048, 2048), attention(1, 30000), stream(3e7)};
+TEST_CASE("more bandwidth or a higher peak is never slower, and no kernel beats its bounds",
+          "[cost][property]") {
+  const std::vector<ComputeOp> ops = {gemm(1, 4096, 4096),    gemm(300, 5000, 700),
+                                      gemm(8192, 8192, 8192), attention(2048, 2048),
+                                      attention(1, 30000),    stream(3e7)};
   for (const ComputeOp& op : ops) {
     double wider_before = 1e300, faster_before = 1e300;
     for (const double scale : {0.5, 0.8, 1.0, 1.7, 4.0}) {

@@ -1,4 +1,5 @@
-// A one-switch system of n devices and a library without constants of its own: closed forms are short.
+// A one-switch system of n devices and a library without constants of its own: closed forms are
+// short.
 #pragma once
 
 #include <numeric>

@@ -27,7 +27,8 @@ TEST_CASE("a flow takes latency plus bytes over bandwidth", "[engine][closed-for
   CHECK_THAT(end, WithinRel(2e-6 + 100e6 / 50e9, kExact));  // 2.002 ms
 }
 
-TEST_CASE("two flows on one link share it equally whatever their latencies", "[engine][closed-form]") {
+TEST_CASE("two flows on one link share it equally whatever their latencies",
+          "[engine][closed-form]") {
   SimCore core;
   const auto link = core.add_link(50e9);
   double near = 0, far = 0;
@@ -36,7 +37,7 @@ TEST_CASE("two flows on one link share it equally whatever their latencies", "[e
   core.run();
   // The first is alone for 9 us, then both have 25 GB/s until it ends; the second finishes alone.
   const double left = 50e6 - 50e9 * 9e-6;
-  CHECK_THAT(near, WithinRel(10e-6 + left / 25e9, kExact));                       // 1.992 ms
+  CHECK_THAT(near, WithinRel(10e-6 + left / 25e9, kExact));                        // 1.992 ms
   CHECK_THAT(far, WithinRel(10e-6 + left / 25e9 + (50e6 - left) / 50e9, kExact));  // 2.001 ms
 }
 
@@ -79,7 +80,8 @@ TEST_CASE("a bounded work leaves the rest of the processor to others", "[engine]
   core.work(units, 1.4, 0, note(core, free));
   core.run();
   CHECK_THAT(bounded, WithinRel(1.0, kExact));
-  CHECK_THAT(free, WithinRel(1.0 + (1.4 - 0.7), kExact));  // 0.7 during the first second, then alone
+  CHECK_THAT(free,
+             WithinRel(1.0 + (1.4 - 0.7), kExact));  // 0.7 during the first second, then alone
 }
 
 TEST_CASE("a cancelled work calls nobody back and frees its share", "[engine]") {

@@ -31,7 +31,8 @@ struct Bench {
     for (DeviceId d = 0; d < 4; ++d) graph.ranks.push_back({d, 1, 0});
   }
   TaskId compute(RankId rank, double seconds, const std::vector<TaskId>& after) {
-    return graph.add({TaskKind::compute, Purpose::compute, Stream::compute, rank, graph.add_single_op(fixed(seconds)), 0},
+    return graph.add({TaskKind::compute, Purpose::compute, Stream::compute, rank,
+                      graph.add_single_op(fixed(seconds)), 0},
                      after);
   }
   StaticRunResult run(Fidelity fidelity = Fidelity::fluid) {
@@ -51,12 +52,14 @@ TEST_CASE("tasks of one stream run one at a time, those of two ranks at once", "
   CHECK_THAT(b.run().makespan.value(), WithinRel(3.0, kExact));
 }
 
-TEST_CASE("a transfer starts when its dependencies are done and its dependents wait for arrival", "[engine][closed-form]") {
+TEST_CASE("a transfer starts when its dependencies are done and its dependents wait for arrival",
+          "[engine][closed-form]") {
   Bench b;
   b.graph.pair_classes.push_back({Purpose::pp, {{0, 1}}});
   b.graph.transfers.push_back({0, 50e6});
   const TaskId before = b.compute(0, 0.25, {});
-  const TaskId send = b.graph.add({TaskKind::transfer, Purpose::pp, Stream::comm_pp_send, 0, 0, 0}, {before});
+  const TaskId send =
+      b.graph.add({TaskKind::transfer, Purpose::pp, Stream::comm_pp_send, 0, 0, 0}, {before});
   b.compute(1, 0.5, {send});
   // compute, 2 hops, 50 MB over 50 GB/s, compute
   CHECK_THAT(b.run().makespan.value(), WithinRel(0.25 + 2 * kHop + 1e-3 + 0.5, kExact));
@@ -72,7 +75,8 @@ TEST_CASE("a collective starts when its last member arrives", "[engine][closed-f
   }
   const StaticRunResult result = b.run();
   REQUIRE(result.plans.size() == 1);
-  CHECK_THAT(result.makespan.value(), WithinRel(0.4 + result.plans.front()->idle_time.value(), kExact));
+  CHECK_THAT(result.makespan.value(),
+             WithinRel(0.4 + result.plans.front()->idle_time.value(), kExact));
 }
 
 TEST_CASE("a collective that a member never reaches is reported, not waited for", "[engine]") {

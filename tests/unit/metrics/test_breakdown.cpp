@@ -17,7 +17,8 @@ TaskGraph graph_of(std::vector<SimulatedRank> ranks) {
   return graph;
 }
 
-ActivityEvent activity(TaskKind kind, Purpose purpose, RankId rank, double ready, double start, double end) {
+ActivityEvent activity(TaskKind kind, Purpose purpose, RankId rank, double ready, double start,
+                       double end) {
   ActivityEvent event;
   event.kind = kind;
   event.purpose = purpose;
@@ -28,7 +29,8 @@ ActivityEvent activity(TaskKind kind, Purpose purpose, RankId rank, double ready
   event.task = 0xffffffffu;  // in no graph
   return event;
 }
-ActivityEvent kernel(double start, double end, Purpose purpose = Purpose::compute, RankId rank = 0) {
+ActivityEvent kernel(double start, double end, Purpose purpose = Purpose::compute,
+                     RankId rank = 0) {
   return activity(TaskKind::compute, purpose, rank, start, start, end);
 }
 ActivityEvent collective(double start, double end, Purpose purpose, RankId rank = 0) {
@@ -36,8 +38,8 @@ ActivityEvent collective(double start, double end, Purpose purpose, RankId rank 
 }
 
 double sum(const Breakdown& b) {
-  return b.compute + b.optimizer + b.exposed_tp + b.exposed_cp + b.exposed_ep + b.exposed_pp + b.exposed_dp +
-         b.exposed_other + b.bubble;
+  return b.compute + b.optimizer + b.exposed_tp + b.exposed_cp + b.exposed_ep + b.exposed_pp +
+         b.exposed_dp + b.exposed_other + b.bubble;
 }
 
 }  // namespace
@@ -59,13 +61,15 @@ TEST_CASE("communication under a kernel is hidden, the rest is exposed", "[metri
 
 TEST_CASE("exposed time goes to tp, then cp, ep, pp, dp, other", "[metrics][breakdown]") {
   // Traffic of purpose i lasts until 6 - i: each adds the second that no stronger one covers.
-  const Purpose order[]{Purpose::other, Purpose::dp, Purpose::pp, Purpose::ep, Purpose::cp, Purpose::tp};
+  const Purpose order[]{Purpose::other, Purpose::dp, Purpose::pp,
+                        Purpose::ep,    Purpose::cp, Purpose::tp};
   const TaskGraph graph = graph_of({{0, 1, 0}});
   BreakdownListener listener(graph);
   for (int i = 5; i >= 0; --i) listener.on_activity(collective(0, 6 - i, order[i]));
   listener.on_end(Seconds(6));
   const Breakdown b = listener.result();
-  for (const double part : {b.exposed_tp, b.exposed_cp, b.exposed_ep, b.exposed_pp, b.exposed_dp, b.exposed_other}) {
+  for (const double part :
+       {b.exposed_tp, b.exposed_cp, b.exposed_ep, b.exposed_pp, b.exposed_dp, b.exposed_other}) {
     CHECK_THAT(part, WithinRel(1.0, 1e-12));
   }
   CHECK(b.bubble == 0);
@@ -90,7 +94,8 @@ TEST_CASE("a transfer in flight is exposed at its receiver, too", "[metrics][bre
   listener.on_activity(activity(TaskKind::transfer, Purpose::pp, 0, 1, 1, 4));
   listener.on_end(Seconds(4));
   CHECK_THAT(listener.rank_result(0).exposed_pp, WithinRel(3.0, 1e-12));
-  CHECK_THAT(listener.rank_result(1).exposed_pp, WithinRel(2.0, 1e-12));  // 2 .. 4, its kernel hides the rest
+  CHECK_THAT(listener.rank_result(1).exposed_pp,
+             WithinRel(2.0, 1e-12));  // 2 .. 4, its kernel hides the rest
   CHECK(listener.rank_result(2).exposed_pp == 0);
   CHECK_THAT(listener.rank_result(2).bubble, WithinRel(4.0, 1e-12));
 }
@@ -125,8 +130,12 @@ TEST_CASE("joins and kernels on the host keep no chip busy", "[metrics][breakdow
 
 TEST_CASE("the breakdown does not depend on the order of events", "[metrics][breakdown]") {
   const TaskGraph graph = graph_of({{0, 1, 0}});
-  std::vector<ActivityEvent> events{kernel(0, 1), kernel(1, 2), kernel(5, 7), kernel(6.5, 9),
-                                    collective(1.5, 5.5, Purpose::dp), collective(3, 4, Purpose::tp),
+  std::vector<ActivityEvent> events{kernel(0, 1),
+                                    kernel(1, 2),
+                                    kernel(5, 7),
+                                    kernel(6.5, 9),
+                                    collective(1.5, 5.5, Purpose::dp),
+                                    collective(3, 4, Purpose::tp),
                                     collective(8, 10, Purpose::tp)};
   std::mt19937 random(1);
   for (int round = 0; round < 50; ++round) {
@@ -135,9 +144,9 @@ TEST_CASE("the breakdown does not depend on the order of events", "[metrics][bre
     for (const ActivityEvent& event : events) listener.on_activity(event);
     listener.on_end(Seconds(10));
     const Breakdown b = listener.result();
-    CHECK_THAT(b.compute, WithinRel(6.0, 1e-12));      // 0..2 and 5..9
-    CHECK_THAT(b.exposed_tp, WithinRel(2.0, 1e-12));   // 3..4 and 9..10
-    CHECK_THAT(b.exposed_dp, WithinRel(2.0, 1e-12));   // 2..3 and 4..5
+    CHECK_THAT(b.compute, WithinRel(6.0, 1e-12));     // 0..2 and 5..9
+    CHECK_THAT(b.exposed_tp, WithinRel(2.0, 1e-12));  // 3..4 and 9..10
+    CHECK_THAT(b.exposed_dp, WithinRel(2.0, 1e-12));  // 2..3 and 4..5
     CHECK(b.bubble == 0);
   }
 }
@@ -156,7 +165,8 @@ TEST_CASE("the parts sum to the makespan, whatever happens", "[metrics][breakdow
       const double start = time(random);
       const double end = start + length(random);
       busy = std::max(busy, end);
-      listener.on_activity(activity(static_cast<TaskKind>(kind(random)), static_cast<Purpose>(purpose(random)),
+      listener.on_activity(activity(static_cast<TaskKind>(kind(random)),
+                                    static_cast<Purpose>(purpose(random)),
                                     static_cast<RankId>(rank(random)), start, start, end));
     }
     listener.on_end(Seconds(busy));
@@ -179,10 +189,12 @@ TEST_CASE("more communication never adds to compute", "[metrics][breakdown][prop
   quiet.on_end(Seconds(11));
   busy.on_end(Seconds(11));
   CHECK_THAT(busy.result().compute, WithinRel(quiet.result().compute, 1e-12));
-  CHECK_THAT(busy.result().exposed_ep + busy.result().bubble, WithinRel(quiet.result().bubble, 1e-12));
+  CHECK_THAT(busy.result().exposed_ep + busy.result().bubble,
+             WithinRel(quiet.result().bubble, 1e-12));
 }
 
-TEST_CASE("a breakdown of nothing is nothing, and of an unknown rank a bug", "[metrics][breakdown]") {
+TEST_CASE("a breakdown of nothing is nothing, and of an unknown rank a bug",
+          "[metrics][breakdown]") {
   const TaskGraph graph = graph_of({});
   BreakdownListener listener(graph);
   listener.on_end(Seconds(1));

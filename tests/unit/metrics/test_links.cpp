@@ -28,7 +28,9 @@ Fabric four_chips() {
   return build_fabric(system, chip, {{"wire", link}});
 }
 
-std::uint64_t links_of(const LinksResult& result, std::size_t tier) { return result.tiers.at(tier).links; }
+std::uint64_t links_of(const LinksResult& result, std::size_t tier) {
+  return result.tiers.at(tier).links;
+}
 
 }  // namespace
 
@@ -70,7 +72,8 @@ TEST_CASE("the hottest links come by utilisation, then by id, at most ten", "[me
   CHECK(listener.result(2).hottest.size() == 2);
 }
 
-TEST_CASE("bytes of a tier are those of all ranks, also where links stand for others", "[metrics][links]") {
+TEST_CASE("bytes of a tier are those of all ranks, also where links stand for others",
+          "[metrics][links]") {
   const Fabric fabric = four_chips();
   LinkListener listener(fabric);
   // A folded run: one representative link, bytes of all four.
@@ -107,7 +110,8 @@ TEST_CASE("bytes add up over events", "[metrics][links][property]") {
   once.on_end(Seconds(1));
   twice.on_end(Seconds(1));
   CHECK(once.result().tiers[0].bytes == twice.result().tiers[0].bytes);
-  CHECK_THAT(once.result().hottest[0].utilization, WithinRel(twice.result().hottest[0].utilization, 1e-12));
+  CHECK_THAT(once.result().hottest[0].utilization,
+             WithinRel(twice.result().hottest[0].utilization, 1e-12));
 }
 
 TEST_CASE("a run that takes no time has no utilisation", "[metrics][links]") {

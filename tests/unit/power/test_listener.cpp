@@ -37,7 +37,8 @@ PowerResult result_of(const SystemSpec& system, double makespan, const std::vect
 
 SystemSpec full_system() {
   SystemSpec system = sample_system();
-  system.components = {part("cpu", Scope::node, 1, 50, 250, "compute"), part("switch", Scope::system, 1, 100, 100)};
+  system.components = {part("cpu", Scope::node, 1, 50, 250, "compute"),
+                       part("switch", Scope::system, 1, 100, 100)};
   system.power.conversion_efficiency = 0.9;
   return system;
 }
@@ -81,10 +82,12 @@ TEST_CASE("idle time costs idle power, and twice of it twice", "[power][listener
   CHECK_THAT(once.peak_w, WithinRel(once.mean_w, 1e-12));
 }
 
-TEST_CASE("energy of two runs one after the other is the sum of both", "[power][listener][property]") {
+TEST_CASE("energy of two runs one after the other is the sum of both",
+          "[power][listener][property]") {
   const PowerResult first = result_of(full_system(), 4, {{0, 1, 30, 2}, {2, 3.5, 70}});
   const PowerResult second = result_of(full_system(), 6, {{1, 5, 400, 3}});
-  const PowerResult both = result_of(full_system(), 10, {{0, 1, 30, 2}, {2, 3.5, 70}, {5, 9, 400, 3}});
+  const PowerResult both =
+      result_of(full_system(), 10, {{0, 1, 30, 2}, {2, 3.5, 70}, {5, 9, 400, 3}});
   CHECK_THAT(both.energy_j, WithinRel(first.energy_j + second.energy_j, 1e-12));
   CHECK_THAT(both.peak_w, WithinRel(std::max(first.peak_w, second.peak_w), 1e-2));
 }
@@ -117,7 +120,8 @@ TEST_CASE("peak power is that of the busiest slice", "[power][listener]") {
   CHECK_THAT(r.mean_w, WithinRel(800 + 3200 / 10.0, 1e-12));
 }
 
-TEST_CASE("peak lies between mean and maximum, however long the run", "[power][listener][property]") {
+TEST_CASE("peak lies between mean and maximum, however long the run",
+          "[power][listener][property]") {
   for (double scale = 1e-10; scale < 1e6; scale *= 7.3) {
     std::vector<Kernel> kernels;
     for (int i = 0; i < 10; ++i) {
@@ -138,7 +142,8 @@ TEST_CASE("a burst at the very end is no spike of its own", "[power][listener]")
   CHECK(r.peak_w <= 800 + 1024.0);
 }
 
-TEST_CASE("links take energy per byte and their plane's utilisation moves optics", "[power][listener]") {
+TEST_CASE("links take energy per byte and their plane's utilisation moves optics",
+          "[power][listener]") {
   const Fabric fabric = sample_fabric(10e-12);
   SystemSpec system = sample_system();
   system.components = {part("optics", Scope::chip, 2, 1, 3, "net")};

@@ -38,7 +38,7 @@ TEST_CASE("all-in power is chips at TDP and parts at full activity, by scope", "
   CHECK(watts(power, "chip_idle") == 8 * 100);
   CHECK(watts(power, "chip_dynamic") == 8 * 400);
   CHECK(watts(power, "cpu") == 2 * 2 * 200);
-  CHECK(watts(power, "switch") == 4 * 300);     // supernode_chips 0: the system is one supernode
+  CHECK(watts(power, "switch") == 4 * 300);  // supernode_chips 0: the system is one supernode
   CHECK(watts(power, "optics") == 8 * 6 * 5);
   CHECK(watts(power, "storage") == 1000);
   CHECK(power.of_kind("chip") == Watts(8 * 500));
@@ -79,10 +79,11 @@ TEST_CASE("parts move from idle to active with what they follow", "[power]") {
 }
 
 TEST_CASE("fans draw per watt of what is listed before them in their scope", "[power]") {
-  // A node's fan moves the heat of chips and CPUs; the system's pump also that of the switch and of the fans.
-  const SystemSpec system = system_with({part("switch", Scope::system, 1, 1000, 1000),
-                                         part("cpu", Scope::node, 1, 100, 100), fan(0.1, Scope::node),
-                                         fan(0.05, Scope::system), part("late", Scope::node, 1, 7, 7)});
+  // A node's fan moves the heat of chips and CPUs; the system's pump also that of the switch and of
+  // the fans.
+  const SystemSpec system = system_with(
+      {part("switch", Scope::system, 1, 1000, 1000), part("cpu", Scope::node, 1, 100, 100),
+       fan(0.1, Scope::node), fan(0.05, Scope::system), part("late", Scope::node, 1, 7, 7)});
   const PowerBreakdown power = PowerModel(system, sample_chip()).idle();
   CHECK_THAT(power.parts[4].watts.value(), WithinRel(0.1 * (800 + 200), 1e-12));
   CHECK_THAT(power.parts[5].watts.value(), WithinRel(0.05 * (1000 + 800 + 200 + 100), 1e-12));
@@ -101,8 +102,9 @@ TEST_CASE("a supply of efficiency 0.95 draws 1/0.95 of what it gives", "[power]"
 }
 
 TEST_CASE("a job powers whole nodes and its share of what nodes share", "[power]") {
-  const SystemSpec system = system_with({part("cpu", Scope::node, 1, 50, 50), part("switch", Scope::system, 2, 30, 30),
-                                         part("optics", Scope::chip, 1, 2, 2)});
+  const SystemSpec system =
+      system_with({part("cpu", Scope::node, 1, 50, 50), part("switch", Scope::system, 2, 30, 30),
+                   part("optics", Scope::chip, 1, 2, 2)});
   const PowerModel model(system, sample_chip(), 3);  // 3 of 4 chips of one of two nodes
   CHECK(model.nodes_used() == 1);
   CHECK(watts(model.idle(), "chip_idle") == 4 * 100);
@@ -111,13 +113,14 @@ TEST_CASE("a job powers whole nodes and its share of what nodes share", "[power]
   CHECK(watts(model.idle(), "switch") == 0.5 * 2 * 30);
   CHECK(watts(model.maximum(), "chip_dynamic") == 3 * 400);
   CHECK(model.maximum().chip == Watts(500));
-  CHECK(PowerModel(system, sample_chip(), 8).maximum().total == max_power(system, sample_chip()).total);
+  CHECK(PowerModel(system, sample_chip(), 8).maximum().total ==
+        max_power(system, sample_chip()).total);
 }
 
 TEST_CASE("parts sum to the total for any activity", "[power][property]") {
   SystemSpec system = system_with({part("cpu", Scope::node, 2, 50, 200, "compute"),
-                                   part("optics", Scope::chip, 6, 1, 5, "net"), fan(0.12, Scope::node),
-                                   fan(0.03, Scope::supernode)});
+                                   part("optics", Scope::chip, 6, 1, 5, "net"),
+                                   fan(0.12, Scope::node), fan(0.03, Scope::supernode)});
   system.power.conversion_efficiency = 0.93;
   for (std::uint64_t used = 1; used <= 8; ++used) {
     const PowerModel model(system, sample_chip(), used);
@@ -134,16 +137,18 @@ TEST_CASE("parts sum to the total for any activity", "[power][property]") {
 }
 
 TEST_CASE("a job larger than the system is refused", "[power]") {
-  CHECK_THROWS_MATCHES(PowerModel(sample_system(), sample_chip(), 9), InputError,
-                       Catch::Matchers::Message("error[too-few-chips]: system 'small' has 8 chips, 9 are wanted\n"
-                                                "  help: use fewer chips or more nodes"));
+  CHECK_THROWS_MATCHES(
+      PowerModel(sample_system(), sample_chip(), 9), InputError,
+      Catch::Matchers::Message("error[too-few-chips]: system 'small' has 8 chips, 9 are wanted\n"
+                               "  help: use fewer chips or more nodes"));
 }
 
 TEST_CASE("a part that follows an unknown plane is refused", "[power]") {
   const SystemSpec system = system_with({part("optics", Scope::chip, 1, 1, 5, "nett")});
   CHECK_THROWS_MATCHES(
       max_power(system, sample_chip()), InputError,
-      Catch::Matchers::Message("error[unknown-activity]: component 'optics' of system 'small' follows \"nett\", which "
-                               "is no plane of it\n  help: write \"compute\", the name of a plane, or leave it out "
-                               "for a constant power"));
+      Catch::Matchers::Message(
+          "error[unknown-activity]: component 'optics' of system 'small' follows \"nett\", which "
+          "is no plane of it\n  help: write \"compute\", the name of a plane, or leave it out "
+          "for a constant power"));
 }

@@ -3,6 +3,6 @@
 
 #include <string>
 
-/// Compares with tests/golden/report/NAME.approved.txt; on a difference leaves NAME.unapproved.txt beside it
-/// (tools/approve) and fails the test.
+/// Compares with tests/golden/report/NAME.approved.txt; on a difference leaves NAME.unapproved.txt
+/// beside it (tools/approve) and fails the test.
 void require_approved(const std::string& name, const std::string& actual);

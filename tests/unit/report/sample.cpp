@@ -28,15 +28,22 @@ SystemResult big_system() {
   t.tflops_per_chip = 200.5;
   t.mfu = 0.4;
   t.hfu = 0.5;
-  t.breakdown_s = {.compute = 2.5, .exposed_tp = 0.5, .exposed_pp = 0.125, .exposed_dp = 0.25,
-                   .bubble = 0.5, .optimizer = 0.125};
+  t.breakdown_s = {.compute = 2.5,
+                   .exposed_tp = 0.5,
+                   .exposed_pp = 0.125,
+                   .exposed_dp = 0.25,
+                   .bubble = 0.5,
+                   .optimizer = 0.125};
   t.memory_bytes_per_chip = {16e9, 8e9, 24e9, 2e9, 50e9, 64e9};
   r.training = t;
-  r.power = PowerResult{16000, 20000, 64000,
-                        {{"chip_idle", 20000}, {"chip_dynamic", 28000}, {"cpu", 12800}, {"conversion", 3200}},
-                        2.048, 750, 7000};
-  r.links = LinksResult{{{"ub", "device-up", 16, 4e12, 0.125, 0.25}, {"rdma", "leaf-up", 4, 1e9, 0.01, 0.02}},
-                        {{"ub/device-up/3", 5e11, 0.25}, {"ub/device-up/4", 4e11, 0.2}}};
+  r.power = PowerResult{
+      16000, 20000,
+      64000, {{"chip_idle", 20000}, {"chip_dynamic", 28000}, {"cpu", 12800}, {"conversion", 3200}},
+      2.048, 750,
+      7000};
+  r.links = LinksResult{
+      {{"ub", "device-up", 16, 4e12, 0.125, 0.25}, {"rdma", "leaf-up", 4, 1e9, 0.01, 0.02}},
+      {{"ub/device-up/3", 5e11, 0.25}, {"ub/device-up/4", 4e11, 0.2}}};
   r.simulation = {"fluid", true, 1234, 2, std::nullopt, std::nullopt};
   r.notes = {"no fp8 attention curve: roofline", "host overhead is an estimate"};
   return r;
@@ -53,8 +60,10 @@ SystemResult small_system() {
   r.training->tokens_per_s = 16384;
   r.training->breakdown_s = {.compute = 7, .exposed_tp = 0.5, .optimizer = 0.5};
   r.training->mfu = 0.6;
-  r.power = PowerResult{8000, 9000, 64000, {{"chip_idle", 32000}, {"chip_dynamic", 32000}}, 2.56, 900, 8000};
-  r.links = LinksResult{{{"nvlink", "device-up", 8, 1e12, 0.5, 0.5}}, {{"nvlink/device-up/0", 1e12, 0.5}}};
+  r.power = PowerResult{8000, 9000, 64000, {{"chip_idle", 32000}, {"chip_dynamic", 32000}},
+                        2.56, 900,  8000};
+  r.links = LinksResult{{{"nvlink", "device-up", 8, 1e12, 0.5, 0.5}},
+                        {{"nvlink/device-up/0", 1e12, 0.5}}};
   r.simulation = {"flow", false, 99, 8, std::nullopt, std::nullopt};
   r.notes = {"host overhead is an estimate"};
   return r;

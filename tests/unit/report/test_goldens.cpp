@@ -49,8 +49,8 @@ TEST_CASE("a system that could not run gives no ratios as a baseline", "[report]
   run.baseline = "tiny-1";
   const std::string text = written(run, ReportFormat::table);
   CHECK(text.find("ratio") == std::string::npos);
-  CHECK(text.find("tiny-1 could not run: does not fit: 50 GB of 32 GB per chip, use more pipeline stages\n") !=
-        std::string::npos);
+  CHECK(text.find("tiny-1 could not run: does not fit: 50 GB of 32 GB per chip, use more pipeline "
+                  "stages\n") != std::string::npos);
 }
 
 TEST_CASE("formats have the names of the command line", "[report]") {

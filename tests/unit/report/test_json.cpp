@@ -70,9 +70,11 @@ TEST_CASE("sections that do not apply are absent, never null or zero", "[report]
   CHECK_FALSE(results[0].contains("error"));
   CHECK_FALSE(results[0].at("simulation").contains("wall_s"));
   CHECK_FALSE(results[0].at("training").at("breakdown_s").contains("exposed_other"));
-  CHECK(results[2] == nlohmann::json({{"system", "tiny-1"},
-                                      {"chips", 0},
-                                      {"error", "does not fit: 50 GB of 32 GB per chip, use more pipeline stages"}}));
+  CHECK(results[2] ==
+        nlohmann::json(
+            {{"system", "tiny-1"},
+             {"chips", 0},
+             {"error", "does not fit: 50 GB of 32 GB per chip, use more pipeline stages"}}));
   CHECK(json.dump().find("null") == std::string::npos);
 }
 

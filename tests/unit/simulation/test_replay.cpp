@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 std::optional<fs::path> samples() {
   const char* given = std::getenv("XPUSIM_SHARED_TRACES");
-  const fs::path root = given != nullptr ? fs::path(given) : fs::path(XPUSIM_SOURCE_DIR) / "../shared/traces";
+  const fs::path root =
+      given != nullptr ? fs::path(given) : fs::path(XPUSIM_SOURCE_DIR) / "../shared/traces";
   if (!fs::is_directory(root / "chakra/examples")) return std::nullopt;
   return root / "chakra/examples";
 }
@@ -57,8 +58,9 @@ TEST_CASE("every Chakra sample replays on the three supernodes", "[simulation][r
   CHECK(replayed == 3 * 9);
 }
 
-TEST_CASE("the all-reduce sample of 8 ranks takes the closed form of the algorithm that the tuner chose",
-          "[simulation][replay][closed-form]") {
+TEST_CASE(
+    "the all-reduce sample of 8 ranks takes the closed form of the algorithm that the tuner chose",
+    "[simulation][replay][closed-form]") {
   const auto root = samples();
   if (!root) {
     WARN("skipped: no shared traces (set XPUSIM_SHARED_TRACES)");
@@ -66,7 +68,9 @@ TEST_CASE("the all-reduce sample of 8 ranks takes the closed form of the algorit
   }
   for (const char* system : kSystems) {
     for (const Fidelity fidelity : {Fidelity::flow, Fidelity::fluid, Fidelity::analytic}) {
-      const SystemResult r = replay((*root / "workload/microbenchmarks/all_reduce/8npus_1MB/all_reduce").string(), system, fidelity);
+      const SystemResult r =
+          replay((*root / "workload/microbenchmarks/all_reduce/8npus_1MB/all_reduce").string(),
+                 system, fidelity);
       INFO(system);
       REQUIRE(r.collective.size() == 1);
       CHECK(r.collective[0].bytes == 1048576);

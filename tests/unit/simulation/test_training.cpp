@@ -37,15 +37,18 @@ void folded_equals_unfolded(const Layout& layout) {
   REQUIRE(folded.simulation.folded);
   REQUIRE_FALSE(unfolded.simulation.folded);
   CHECK(folded.simulation.simulated_ranks == static_cast<std::uint64_t>(layout.pipeline));
-  CHECK(unfolded.simulation.simulated_ranks == static_cast<std::uint64_t>(layout.tensor * layout.pipeline * layout.data));
+  CHECK(unfolded.simulation.simulated_ranks ==
+        static_cast<std::uint64_t>(layout.tensor * layout.pipeline * layout.data));
   CHECK_THAT(folded.training->step_time_s, WithinRel(unfolded.training->step_time_s, kExact));
-  CHECK_THAT(folded.training->breakdown_s.compute, WithinRel(unfolded.training->breakdown_s.compute, kExact));
+  CHECK_THAT(folded.training->breakdown_s.compute,
+             WithinRel(unfolded.training->breakdown_s.compute, kExact));
   CHECK_THAT(folded.power->energy_j, WithinRel(unfolded.power->energy_j, kExact));
   REQUIRE(folded.links->tiers.size() == unfolded.links->tiers.size());
   for (std::size_t i = 0; i < folded.links->tiers.size(); ++i) {
     INFO(folded.links->tiers[i].tier);
     CHECK_THAT(folded.links->tiers[i].bytes, WithinRel(unfolded.links->tiers[i].bytes, kExact));
-    CHECK_THAT(folded.links->tiers[i].peak_utilization, WithinRel(unfolded.links->tiers[i].peak_utilization, kExact));
+    CHECK_THAT(folded.links->tiers[i].peak_utilization,
+               WithinRel(unfolded.links->tiers[i].peak_utilization, kExact));
   }
 }
 
@@ -54,7 +57,8 @@ void folded_equals_unfolded(const Layout& layout) {
 TEST_CASE("folding changes nothing on CloudMatrix 384", "[simulation][property]") {
   folded_equals_unfolded({"cloudmatrix-384", 64, 0, 8, 2, 4, 1});
 }
-TEST_CASE("folding changes nothing on 384 ranks with interleaved stages", "[simulation][property]") {
+TEST_CASE("folding changes nothing on 384 ranks with interleaved stages",
+          "[simulation][property]") {
   folded_equals_unfolded({"cloudmatrix-384", 384, 0, 8, 4, 12, 2});
 }
 TEST_CASE("folding changes nothing on NVL72", "[simulation][property]") {
@@ -63,15 +67,16 @@ TEST_CASE("folding changes nothing on NVL72", "[simulation][property]") {
 TEST_CASE("folding changes nothing on the C550 cabinet", "[simulation][property]") {
   folded_equals_unfolded({"metax-c550-128", 128, 0, 8, 4, 4, 1});
 }
-TEST_CASE("folding changes nothing on 512 GPUs of DGX nodes over their rails", "[simulation][property]") {
+TEST_CASE("folding changes nothing on 512 GPUs of DGX nodes over their rails",
+          "[simulation][property]") {
   folded_equals_unfolded({"dgx-h100-cluster", 512, 64, 8, 8, 8, 1});
 }
 
 TEST_CASE("the breakdown of a training step sums to the step", "[simulation][property]") {
   const SystemResult r = simulate_forked(scenario_of({"dgx-h100", 8, 0, 4, 1, 2, 1}));
   const TrainingResult::Breakdown& b = r.training->breakdown_s;
-  const double sum = b.compute + b.exposed_tp + b.exposed_cp + b.exposed_ep + b.exposed_pp + b.exposed_dp + b.bubble +
-                     b.optimizer + b.exposed_other;
+  const double sum = b.compute + b.exposed_tp + b.exposed_cp + b.exposed_ep + b.exposed_pp +
+                     b.exposed_dp + b.bubble + b.optimizer + b.exposed_other;
   CHECK_THAT(sum, WithinRel(r.training->step_time_s, kExact));
 }
 
@@ -120,7 +125,8 @@ TEST_CASE("a job that does not fit says by how much and what would help", "[simu
 }
 
 TEST_CASE("DeepSeek-V3 trains a step on CloudMatrix 384 and on NVL72", "[simulation]") {
-  for (const char* file : {"training/deepseek-v3-cloudmatrix.json", "training/deepseek-v3-nvl72.json"}) {
+  for (const char* file :
+       {"training/deepseek-v3-cloudmatrix.json", "training/deepseek-v3-nvl72.json"}) {
     INFO(file);
     const SystemResult r = simulate_file(file);
     REQUIRE(r.training);

@@ -78,9 +78,7 @@ PlaneSpec clos_plane(int devices_per_leaf, double oversubscription) {
   return spec;
 }
 
-PlaneSpec mesh_plane(double links) {
-  return plane(PlaneShape::full_mesh, links);
-}
+PlaneSpec mesh_plane(double links) { return plane(PlaneShape::full_mesh, links); }
 
 PlaneSpec torus_plane(std::vector<int> dimensions) {
   PlaneSpec spec = plane(PlaneShape::torus, 2.0 * static_cast<double>(dimensions.size()));

@@ -17,8 +17,8 @@ struct Published {
   int vocabulary;
   double kv_bytes;       // per token, bf16
   double total, active;  // B; active 0 = dense
-  char family;           // 'l' Llama class, 'g' GPT-3 class (biases, LayerNorm, tied, positions), 's' sandwich norms,
-                         // 't' tied Llama class, 'n' LayerNorm and two ungated matrices
+  char family;  // 'l' Llama class, 'g' GPT-3 class (biases, LayerNorm, tied, positions), 's'
+                // sandwich norms, 't' tied Llama class, 'n' LayerNorm and two ungated matrices
 };
 [[nodiscard]] const std::vector<Published>& published();
 [[nodiscard]] xpusim::ModelSpec model(const Published&);

@@ -11,7 +11,8 @@ namespace {
 
 class Executor {
  public:
-  Executor(const TaskGraph& graph, const std::function<double(const Task&)>& seconds) : graph_(graph), seconds_(seconds) {
+  Executor(const TaskGraph& graph, const std::function<double(const Task&)>& seconds)
+      : graph_(graph), seconds_(seconds) {
     waiting_.assign(graph.tasks.size(), 0);
     dependents_.assign(graph.tasks.size(), {});
     for (TaskId t = 0; t < graph.tasks.size(); ++t) {
@@ -37,7 +38,9 @@ class Executor {
 
  private:
   using Queue = std::pair<RankId, Stream>;
-  [[nodiscard]] Queue queue(TaskId t) const { return {graph_.tasks[t].rank, graph_.tasks[t].stream}; }
+  [[nodiscard]] Queue queue(TaskId t) const {
+    return {graph_.tasks[t].rank, graph_.tasks[t].stream};
+  }
 
   void ready(TaskId t) { ready_[queue(t)].insert(t); }
 
@@ -103,10 +106,11 @@ Totals totals(const TaskGraph& graph) {
       }
     if (task.kind == TaskKind::collective) {
       const CollectiveOp& op = graph.collectives[task.op];
-      sum.bytes_by_purpose[std::string(to_string(task.purpose)) + " " + std::string(to_string(op.type))] +=
-          weight * op.bytes;
+      sum.bytes_by_purpose[std::string(to_string(task.purpose)) + " " +
+                           std::string(to_string(op.type))] += weight * op.bytes;
     }
-    if (task.kind == TaskKind::transfer) sum.bytes_by_purpose["pp"] += weight * graph.transfers[task.op].bytes;
+    if (task.kind == TaskKind::transfer)
+      sum.bytes_by_purpose["pp"] += weight * graph.transfers[task.op].bytes;
   }
   return sum;
 }

@@ -17,7 +17,8 @@ struct Job {
   ModelSpec model;
   ParallelismSpec parallelism;
   [[nodiscard]] TaskGraph graph(bool fold) const {
-    return build_training_step(model, parallelism, small_training(), small_fabric(4, 8), {}, {.fold = fold});
+    return build_training_step(model, parallelism, small_training(), small_fabric(4, 8), {},
+                               {.fold = fold});
   }
 };
 
@@ -44,9 +45,11 @@ std::vector<Job> jobs() {
 
 }  // namespace
 
-TEST_CASE("a folded graph stands for the same FLOPs and bytes as the unfolded one", "[workload][property]") {
+TEST_CASE("a folded graph stands for the same FLOPs and bytes as the unfolded one",
+          "[workload][property]") {
   for (const Job& job : jobs()) {
-    const auto folded = test_graphs::totals(job.graph(true)), unfolded = test_graphs::totals(job.graph(false));
+    const auto folded = test_graphs::totals(job.graph(true)),
+               unfolded = test_graphs::totals(job.graph(false));
     CHECK_THAT(folded.flops, WithinRel(unfolded.flops, 1e-12));
     CHECK_THAT(folded.memory_bytes, WithinRel(unfolded.memory_bytes, 1e-12));
     REQUIRE(folded.bytes_by_purpose.size() == unfolded.bytes_by_purpose.size());
@@ -55,11 +58,13 @@ TEST_CASE("a folded graph stands for the same FLOPs and bytes as the unfolded on
   }
 }
 
-TEST_CASE("the classes of a folded graph are the groups and pairs of the unfolded one", "[workload][property]") {
+TEST_CASE("the classes of a folded graph are the groups and pairs of the unfolded one",
+          "[workload][property]") {
   for (const Job& job : jobs()) {
     const auto groups_of = [](const TaskGraph& graph) {
       std::vector<std::vector<DeviceId>> all;
-      for (const CommunicatorGroup& group : graph.groups) all.insert(all.end(), group.classes.begin(), group.classes.end());
+      for (const CommunicatorGroup& group : graph.groups)
+        all.insert(all.end(), group.classes.begin(), group.classes.end());
       std::sort(all.begin(), all.end());
       return all;
     };
@@ -75,23 +80,27 @@ TEST_CASE("the classes of a folded graph are the groups and pairs of the unfolde
     CHECK(pairs_of(folded) == pairs_of(unfolded));
     CHECK(folded.ranks.size() == static_cast<std::size_t>(job.parallelism.pipeline));
     for (const CommunicatorGroup& group : folded.groups)
-      CHECK(std::find(group.classes[0].begin(), group.classes[0].end(), folded.ranks[group.members[0]].device) !=
-            group.classes[0].end());
+      CHECK(std::find(group.classes[0].begin(), group.classes[0].end(),
+                      folded.ranks[group.members[0]].device) != group.classes[0].end());
     for (const PairClass& pairs : folded.pair_classes)
       CHECK(std::any_of(folded.ranks.begin(), folded.ranks.end(),
                         [&](const SimulatedRank& r) { return r.device == pairs.pairs[0].from; }));
   }
 }
 
-TEST_CASE("with free communication folded and unfolded steps take the same time", "[workload][property]") {
+TEST_CASE("with free communication folded and unfolded steps take the same time",
+          "[workload][property]") {
   for (const Job& job : jobs()) {
     const auto time = [](const TaskGraph& graph) {
-      return test_graphs::run_graph(graph, [&](const Task& task) {
-               double seconds = 0;
-               for (const OpRun& run : graph.op_sequences[task.op])
-                 seconds += run.repeat * op_bytes(graph.compute_ops[run.op]).value();
-               return seconds;
-             }).makespan;
+      return test_graphs::run_graph(graph,
+                                    [&](const Task& task) {
+                                      double seconds = 0;
+                                      for (const OpRun& run : graph.op_sequences[task.op])
+                                        seconds += run.repeat *
+                                                   op_bytes(graph.compute_ops[run.op]).value();
+                                      return seconds;
+                                    })
+          .makespan;
     };
     CHECK_THAT(time(job.graph(true)), WithinRel(time(job.graph(false)), 1e-12));
   }
@@ -107,7 +116,8 @@ TEST_CASE("groups that lie differently on the nodes do not fold", "[workload][re
   CHECK(folding_obstacle(resolve_layout(m, p, t, 24), p, fabric) ==
         "the tensor-parallel groups of stage 0 lie differently on nodes and planes");
   CHECK(refusal([&] { (void)build_training_step(m, p, t, fabric, {}); }) ==
-        "folding is not possible: the tensor-parallel groups of stage 0 lie differently on nodes and planes / set folding "
+        "folding is not possible: the tensor-parallel groups of stage 0 lie differently on nodes "
+        "and planes / set folding "
         "to \"off\" or \"automatic\"");
   CHECK(refusal([&] { (void)build_training_step(m, p, t, fabric, {}, {.fold = false}); }).empty());
 }

@@ -22,7 +22,8 @@ std::string refused(const ModelSpec& m, ParallelismSpec p, int batch, std::uint3
 }
 }  // namespace
 
-TEST_CASE("126 layers on 16 stages of 8 chunks leave embedding and head chunks of their own", "[workload]") {
+TEST_CASE("126 layers on 16 stages of 8 chunks leave embedding and head chunks of their own",
+          "[workload]") {
   ParallelismSpec p;
   p.tensor = 8;
   p.pipeline = 16;
@@ -37,7 +38,8 @@ TEST_CASE("126 layers on 16 stages of 8 chunks leave embedding and head chunks o
   CHECK(l.layers[14][7] == std::vector{125});
 }
 
-TEST_CASE("uneven layers lighten the ends and every layer is placed once, in order", "[workload][property]") {
+TEST_CASE("uneven layers lighten the ends and every layer is placed once, in order",
+          "[workload][property]") {
   for (const int layers : {7, 16, 61, 96, 105, 126})
     for (const int pipeline : {1, 2, 4, 5, 8})
       for (const int chunks : {1, 2}) {
@@ -98,7 +100,8 @@ TEST_CASE("experts split the ranks of a stage on their own terms", "[workload]")
   p.pipeline = 2;
   p.expert = 8;
   p.expert_tensor = 1;
-  const ParallelLayout l = layout_of(small_moe(), p, 16, 32);  // 16 ranks per stage: EP8 x expert DP2
+  const ParallelLayout l =
+      layout_of(small_moe(), p, 16, 32);  // 16 ranks per stage: EP8 x expert DP2
   CHECK(l.expert_data == 2);
   const RankMap map(l, p.order);
   CHECK(map.group(GroupKind::expert, 0) == std::vector<DeviceId>{0, 1, 2, 3, 4, 5, 6, 7});
@@ -117,8 +120,9 @@ TEST_CASE("groups of one kind partition the devices", "[workload][property]") {
   p.pipeline = 2;
   p.expert = 4;
   const RankMap map(layout_of(small_moe(), p, 16, 32), p.order);
-  for (const GroupKind kind : {GroupKind::tensor, GroupKind::context, GroupKind::data, GroupKind::expert,
-                               GroupKind::expert_tensor, GroupKind::expert_data}) {
+  for (const GroupKind kind :
+       {GroupKind::tensor, GroupKind::context, GroupKind::data, GroupKind::expert,
+        GroupKind::expert_tensor, GroupKind::expert_data}) {
     std::vector<DeviceId> seen;
     for (DeviceId d = 0; d < 32; ++d)
       if (map.group_base(kind, d) == d)
@@ -139,47 +143,57 @@ TEST_CASE("layouts that do not resolve are refused with a way out", "[workload][
   p.tensor = 3;
   CHECK(refused(small_dense(), p, 64, 9) ==
         "8 attention heads do not divide by TP3 / choose a tensor degree that divides the heads\n"
-        "4 KV heads neither divide by TP3 nor the other way round / choose a tensor degree that divides the KV heads or "
+        "4 KV heads neither divide by TP3 nor the other way round / choose a tensor degree that "
+        "divides the KV heads or "
         "is a multiple of them\n"
-        "a global batch of 64 sequences does not divide by DP3 x micro-batch 1 / use a multiple of 3");
+        "a global batch of 64 sequences does not divide by DP3 x micro-batch 1 / use a multiple of "
+        "3");
   p = {};
   p.tensor = 8;
   CHECK(refused(small_dense(), p, 64, 12) ==
-        "12 devices do not divide into TP8 x CP1 x PP1 = 8 ranks / use a multiple of that many devices, or set "
+        "12 devices do not divide into TP8 x CP1 x PP1 = 8 ranks / use a multiple of that many "
+        "devices, or set "
         "parallelism.data");
   p.data = 4;
   CHECK(refused(small_dense(), p, 64, 12) ==
-        "TP8 x CP1 x PP1 x DP4 needs 32 devices, the system has 12 / lower a degree or use more chips");
+        "TP8 x CP1 x PP1 x DP4 needs 32 devices, the system has 12 / lower a degree or use more "
+        "chips");
   p = {};
   p.pipeline = 4;
   p.virtual_stages = 1;
   p.expert = 2;
-  CHECK(refused(small_dense(), p, 64, 4) == "small has no experts for EP2 / set parallelism.expert to 1");
+  CHECK(refused(small_dense(), p, 64, 4) ==
+        "small has no experts for EP2 / set parallelism.expert to 1");
   p = {};
   p.pipeline = 2;
   p.virtual_stages = 2;
   CHECK(refused(small_dense(), p, 7, 2) ==
-        "the interleaved schedule needs micro-batches divisible by PP2, got 7 / change the batch to a multiple of 2 "
+        "the interleaved schedule needs micro-batches divisible by PP2, got 7 / change the batch "
+        "to a multiple of 2 "
         "sequences, or set parallelism.virtual_stages to 1");
   p.virtual_stages = 4;
   CHECK(refused(small_dense(), p, 8, 2) ==
-        "4 layers do not fill PP2 x VP4 = 8 chunks / lower parallelism.pipeline or parallelism.virtual_stages");
+        "4 layers do not fill PP2 x VP4 = 8 chunks / lower parallelism.pipeline or "
+        "parallelism.virtual_stages");
   p = {};
   p.order = "tp-dp-pp";
   CHECK(refused(small_dense(), p, 8, 2) ==
-        "the rank order 'tp-dp-pp' does not name tp, cp, ep, dp and pp once each / write it innermost first, for example "
+        "the rank order 'tp-dp-pp' does not name tp, cp, ep, dp and pp once each / write it "
+        "innermost first, for example "
         "\"tp-cp-ep-dp-pp\"");
   p = {};
   p.tensor = 2;
   p.sequence = false;
   CHECK(refused(small_moe(), p, 8, 2) ==
-        "experts with TP2 need sequence parallelism: every rank would route all tokens / set parallelism.sequence to "
+        "experts with TP2 need sequence parallelism: every rank would route all tokens / set "
+        "parallelism.sequence to "
         "true");
   p = {};
   p.expert = 3;
   CHECK(refused(small_moe(), p, 8, 8) ==
         "8 experts do not divide by EP3 / choose an expert degree that divides the experts\n"
-        "EP3 x expert TP1 does not divide the 8 ranks of a stage / choose degrees whose product divides tensor x context "
+        "EP3 x expert TP1 does not divide the 8 ranks of a stage / choose degrees whose product "
+        "divides tensor x context "
         "x data");
   p = {};
   p.pipeline = 0;

@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kGiB = 1073741824.0;
 
-/// One row of Korthikanti et al. 2022: FP16, sequence 2048, TP8, no data parallelism, unfused attention.
+/// One row of Korthikanti et al. 2022: FP16, sequence 2048, TP8, no data parallelism, unfused
+/// attention.
 struct Paper {
   const char* name;
   int pipeline, virtual_stages, batch, micro_batch;
@@ -33,7 +34,8 @@ struct Case {
   TrainingSpec training;
   SoftwareSpec software;
   [[nodiscard]] ParallelLayout layout() const {
-    return resolve_layout(model, parallelism, training, static_cast<std::uint32_t>(8 * parallelism.pipeline));
+    return resolve_layout(model, parallelism, training,
+                          static_cast<std::uint32_t>(8 * parallelism.pipeline));
   }
   [[nodiscard]] double layer() const {
     return layer_activations(model, 0, layout(), training, software).value();
@@ -67,22 +69,27 @@ TEST_CASE("activations of a GPT layer follow Korthikanti's formulas", "[workload
     const Case base = paper_case(row, false, Recompute::none);
     const double s = 2048, b = row.micro_batch, h = base.model.hidden, a = base.model.heads, t = 8;
     const double sbh = s * b * h, scores = 5 * a * s / h;
-    CHECK_THAT(base.layer(), WithinRel(sbh * (10 + 24 / t + scores / t), 1e-9));                  // equation 2
-    CHECK_THAT(paper_case(row, true, Recompute::none).layer(), WithinRel(sbh / t * (34 + scores), 1e-9));  // 4
-    CHECK_THAT(paper_case(row, false, Recompute::selective).layer(), WithinRel(sbh * (10 + 24 / t), 1e-9));
-    CHECK_THAT(paper_case(row, true, Recompute::selective).layer(), WithinRel(34 * sbh / t, 1e-9));  // equation 6
+    CHECK_THAT(base.layer(), WithinRel(sbh * (10 + 24 / t + scores / t), 1e-9));  // equation 2
+    CHECK_THAT(paper_case(row, true, Recompute::none).layer(),
+               WithinRel(sbh / t * (34 + scores), 1e-9));  // 4
+    CHECK_THAT(paper_case(row, false, Recompute::selective).layer(),
+               WithinRel(sbh * (10 + 24 / t), 1e-9));
+    CHECK_THAT(paper_case(row, true, Recompute::selective).layer(),
+               WithinRel(34 * sbh / t, 1e-9));  // equation 6
     CHECK_THAT(paper_case(row, false, Recompute::full).layer(), WithinRel(2 * sbh, 1e-9));
   }
 }
 
-TEST_CASE("a fused attention kernel keeps a log-sum-exp per head instead of the scores", "[workload][closed-form]") {
+TEST_CASE("a fused attention kernel keeps a log-sum-exp per head instead of the scores",
+          "[workload][closed-form]") {
   Case c = paper_case(kPaper[1], true, Recompute::none);
   c.software.flash_attention = true;
   const double s = 2048, h = 12288, a = 96;
   CHECK_THAT(c.layer(), WithinRel(34 * s * h / 8 + 4 * s * a / 8, 1e-9));
 }
 
-TEST_CASE("a Llama layer keeps norm inputs, q, k, v, attention output and three FFN tensors", "[workload][closed-form]") {
+TEST_CASE("a Llama layer keeps norm inputs, q, k, v, attention output and three FFN tensors",
+          "[workload][closed-form]") {
   Case c;
   c.model = model("Llama-3.1-405B");
   c.parallelism.tensor = 8;
@@ -90,7 +97,8 @@ TEST_CASE("a Llama layer keeps norm inputs, q, k, v, attention output and three 
   c.training.sequence = 8192;
   c.training.global_batch = 2;
   const double s = 8192, h = 16384;
-  const double expected = 2 * s / 8 * (4 * h + (128 + 2 * 8) * 128 + 128 * 128 + 3 * 53248) + 4 * s * 128 / 8;
+  const double expected =
+      2 * s / 8 * (4 * h + (128 + 2 * 8) * 128 + 128 * 128 + 3 * 53248) + 4 * s * 128 / 8;
   CHECK_THAT(c.layer(), WithinRel(expected, 1e-9));
 }
 
@@ -99,18 +107,24 @@ TEST_CASE("memory of the first stage is what Korthikanti et al. print", "[worklo
     const MemoryPerDevice none = paper_case(row, false, Recompute::none).first_stage();
     const MemoryPerDevice lean = paper_case(row, true, Recompute::selective).first_stage();
     const double weights = (none.parameters + none.gradients + none.optimizer).value() / kGiB;
-    fmt::print("{:13} weights {:6.2f} GiB ({:+.1f} %), activations {:7.2f} ({:+.1f} %), lean {:6.2f} ({:+.1f} %)\n",
-               row.name, weights, 100 * (weights / row.weights_gib - 1), none.activations.value() / kGiB,
-               100 * (none.activations.value() / kGiB / row.none_gib - 1), lean.activations.value() / kGiB,
-               100 * (lean.activations.value() / kGiB / row.sequence_selective_gib - 1));
-    // The paper's figure shows layers alone: without the embedding (and, with one stage, the last norm and logits).
+    fmt::print(
+        "{:13} weights {:6.2f} GiB ({:+.1f} %), activations {:7.2f} ({:+.1f} %), lean {:6.2f} "
+        "({:+.1f} %)\n",
+        row.name, weights, 100 * (weights / row.weights_gib - 1), none.activations.value() / kGiB,
+        100 * (none.activations.value() / kGiB / row.none_gib - 1), lean.activations.value() / kGiB,
+        100 * (lean.activations.value() / kGiB / row.sequence_selective_gib - 1));
+    // The paper's figure shows layers alone: without the embedding (and, with one stage, the last
+    // norm and logits).
     const ModelSpec m = model(row.name);
-    const double ends = model_parameters(m).embedding / 8 + (row.pipeline == 1 ? 2.0 * m.hidden : 0);
+    const double ends =
+        model_parameters(m).embedding / 8 + (row.pipeline == 1 ? 2.0 * m.hidden : 0);
     CHECK(std::abs((weights - 18 * ends / kGiB) / row.weights_gib - 1) < 0.005);
     const double p = row.pipeline, v = row.virtual_stages;
-    // Section 4.2.3: L layers in flight on the first stage, L (1 + (p - 1)/(p v)) with v > 1 chunks.
+    // Section 4.2.3: L layers in flight on the first stage, L (1 + (p - 1)/(p v)) with v > 1
+    // chunks.
     const double in_flight = m.layers * (v == 1 ? 1 : 1 + (p - 1) / (p * v));
-    const Case base = paper_case(row, false, Recompute::none), slim = paper_case(row, true, Recompute::selective);
+    const Case base = paper_case(row, false, Recompute::none),
+               slim = paper_case(row, true, Recompute::selective);
     CHECK(std::abs(in_flight * base.layer() / kGiB / row.none_gib - 1) < 0.002);
     CHECK(std::abs(in_flight * slim.layer() / kGiB / row.sequence_selective_gib - 1) < 0.01);
     CHECK(std::abs(none.activations.value() / kGiB / row.none_gib - 1) < 0.03);
@@ -118,22 +132,26 @@ TEST_CASE("memory of the first stage is what Korthikanti et al. print", "[worklo
   }
 }
 
-TEST_CASE("18 bytes per parameter without sharding, 6 + 12 / DP with it", "[workload][closed-form]") {
+TEST_CASE("18 bytes per parameter without sharding, 6 + 12 / DP with it",
+          "[workload][closed-form]") {
   TrainingSpec t = small_training();
   const ModelSpec m = small_dense();
   const double n = model_parameters(m).total;
   for (const int sharding : {0, 1}) {
     t.optimizer_sharding = sharding;
     const MemoryPerDevice d = training_memory(m, resolve_layout(m, {}, t, 8), t, {}).front();
-    CHECK_THAT((d.parameters + d.gradients + d.optimizer).value(), WithinRel(n * (sharding ? 6 + 12 / 8.0 : 18), 1e-9));
+    CHECK_THAT((d.parameters + d.gradients + d.optimizer).value(),
+               WithinRel(n * (sharding ? 6 + 12 / 8.0 : 18), 1e-9));
   }
   t.frozen_base = 1;
   const MemoryPerDevice d = training_memory(m, resolve_layout(m, {}, t, 8), t, {}).front();
   CHECK_THAT((d.parameters + d.gradients + d.optimizer).value(), WithinRel(2 * n, 1e-9));
 }
 
-TEST_CASE("parameters of all ranks of a model replica add up to the model", "[workload][property]") {
-  // Norms, router and the second copy of a tied head are replicated; weigh them out by using none of those.
+TEST_CASE("parameters of all ranks of a model replica add up to the model",
+          "[workload][property]") {
+  // Norms, router and the second copy of a tied head are replicated; weigh them out by using none
+  // of those.
   ModelSpec m = small_moe();
   m.norms_per_layer = 0;
   TrainingSpec t = small_training();
@@ -143,18 +161,21 @@ TEST_CASE("parameters of all ranks of a model replica add up to the model", "[wo
   p.expert = 4;
   p.expert_tensor = 1;
   double sum = 0;
-  for (const MemoryPerDevice& d : training_memory(m, resolve_layout(m, p, t, 8), t, {})) sum += d.parameters.value() / 2;
+  for (const MemoryPerDevice& d : training_memory(m, resolve_layout(m, p, t, 8), t, {}))
+    sum += d.parameters.value() / 2;
   // 2 stages of 4 devices: TP2 x DP2 dense, EP4 experts. Dense parts twice per DP, experts once.
   double experts = 0, router = 0;
   for (int layer = 0; layer < m.layers; ++layer) {
     experts += layer_parameters(m, layer).experts;
     router += layer_parameters(m, layer).router;
   }
-  const double final_norm = m.hidden, dense = model_parameters(m).total - experts - router - final_norm;
+  const double final_norm = m.hidden,
+               dense = model_parameters(m).total - experts - router - final_norm;
   CHECK_THAT(sum, WithinRel(dense / 2 + experts / 4 + router + final_norm, 1e-9));
 }
 
-TEST_CASE("1F1B keeps p - stage micro-batches, interleaving (p - 1)/(p v) more", "[workload][closed-form]") {
+TEST_CASE("1F1B keeps p - stage micro-batches, interleaving (p - 1)/(p v) more",
+          "[workload][closed-form]") {
   TrainingSpec t = small_training();
   ModelSpec m = small_dense();
   m.layers = 8;
@@ -164,7 +185,8 @@ TEST_CASE("1F1B keeps p - stage micro-batches, interleaving (p - 1)/(p v) more",
   const double layer = layer_activations(m, 0, plain, t, {}).value();
   const auto stages = training_memory(m, plain, t, {});
   for (int stage = 0; stage < 3; ++stage)  // the last one also holds logits
-    CHECK_THAT(stages[std::size_t(stage)].activations.value(), WithinRel((4 - stage) * 2 * layer, 1e-9));
+    CHECK_THAT(stages[std::size_t(stage)].activations.value(),
+               WithinRel((4 - stage) * 2 * layer, 1e-9));
   p.virtual_stages = 2;
   const ParallelLayout interleaved = resolve_layout(m, p, t, 4);
   // Korthikanti et al. 2022, section 4.2.3: L (1 + (p - 1)/(p v)) layers on the first stage.
@@ -194,7 +216,8 @@ TEST_CASE("more sharding or recomputation never needs more memory", "[workload][
   CHECK(total(p, t) < total(p, unsharded));
 }
 
-TEST_CASE("a job that does not fit is refused with the cheapest changes that make it fit", "[workload][refusal]") {
+TEST_CASE("a job that does not fit is refused with the cheapest changes that make it fit",
+          "[workload][refusal]") {
   const ModelSpec m = model("Llama-2-70B");
   TrainingSpec t;
   t.global_batch = 64;
@@ -207,11 +230,15 @@ TEST_CASE("a job that does not fit is refused with the cheapest changes that mak
   t.optimizer_sharding = 0;
   t.micro_batch = 2;
   CHECK(refusal([&] { (void)require_fit(m, p, t, {}, 64, capacity); }) ==
-        "does not fit: needs 93.2 GiB per chip, has 80.0 GiB: short by 13.2 GiB (stage 0: parameters 8.0, gradients "
-        "16.1, optimizer 48.2, activations 21.0) / any of these fits: training.optimizer_sharding 1, or "
+        "does not fit: needs 93.2 GiB per chip, has 80.0 GiB: short by 13.2 GiB (stage 0: "
+        "parameters 8.0, gradients "
+        "16.1, optimizer 48.2, activations 21.0) / any of these fits: training.optimizer_sharding "
+        "1, or "
         "training.recompute \"full\", or parallelism.pipeline 4");
   p.tensor = 1;
   p.pipeline = 1;
   t.optimizer_sharding = 1;
-  CHECK(refusal([&] { (void)require_fit(m, p, t, {}, 8, capacity); }).ends_with(" / use more chips, or chips with more memory"));
+  CHECK(refusal([&] {
+          (void)require_fit(m, p, t, {}, 8, capacity);
+        }).ends_with(" / use more chips, or chips with more memory"));
 }

@@ -24,7 +24,8 @@ std::string words(const std::vector<Pass>& order) {
   return text;
 }
 
-/// Step time of a graph whose every forward pass takes 1 and backward pass 2 seconds, all else none.
+/// Step time of a graph whose every forward pass takes 1 and backward pass 2 seconds, all else
+/// none.
 double step_time(int pipeline, int virtual_stages, int micro_batches) {
   ModelSpec m = small_dense();
   m.layers = 16;
@@ -78,7 +79,8 @@ TEST_CASE("the bubble of 1F1B is (p - 1)/m of the ideal time", "[workload][close
 }
 
 TEST_CASE("interleaving v chunks divides the bubble by v", "[workload][closed-form]") {
-  // t_bubble / t_ideal = (p - 1) / (m v); each of the v chunks here takes a full unit, so t_ideal = 3 m v.
+  // t_bubble / t_ideal = (p - 1) / (m v); each of the v chunks here takes a full unit, so t_ideal =
+  // 3 m v.
   for (const auto& [p, v, m] : {std::tuple{2, 2, 4}, {4, 2, 8}, {4, 4, 4}, {8, 2, 16}})
     CHECK_THAT(step_time(p, v, m), WithinRel(3.0 * m * v * (1 + (p - 1.0) / (m * v)), 1e-9));
 }

@@ -11,8 +11,8 @@
 
 using namespace xpusim;
 using namespace test_models;
-using test_graphs::totals;
 using Catch::Matchers::WithinRel;
+using test_graphs::totals;
 
 namespace {
 
@@ -41,15 +41,18 @@ TEST_CASE("the FLOPs of a step's kernels are the formula's", "[workload][closed-
   TrainingSpec t = small_training();
   for (const ModelSpec& m : {small_dense(), small_moe()})
     for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full})
-      for (const ParallelismSpec& p : {parallelism(1, 1), parallelism(2, 2), parallelism(4, 1), parallelism(2, 2, 2)}) {
+      for (const ParallelismSpec& p :
+           {parallelism(1, 1), parallelism(2, 2), parallelism(4, 1), parallelism(2, 2, 2)}) {
         t.recompute = recompute;
         const TaskGraph graph = build_training_step(m, p, t, small_fabric(2, 4), unfused());
         validate(graph);
-        CHECK_THAT(totals(graph).flops, WithinRel(training_step_flops(m, t, unfused()).hardware.value(), 1e-9));
+        CHECK_THAT(totals(graph).flops,
+                   WithinRel(training_step_flops(m, t, unfused()).hardware.value(), 1e-9));
       }
 }
 
-TEST_CASE("with MTP layers and MLA the kernels' FLOPs are still the formula's", "[workload][closed-form]") {
+TEST_CASE("with MTP layers and MLA the kernels' FLOPs are still the formula's",
+          "[workload][closed-form]") {
   ModelSpec m = small_moe();
   m.mla = MlaSpec{64, 32, 24, 8, 16};
   m.mtp_layers = 1;
@@ -60,10 +63,12 @@ TEST_CASE("with MTP layers and MLA the kernels' FLOPs are still the formula's", 
   const TrainingSpec t = small_training();
   const TaskGraph graph = build_training_step(m, p, t, small_fabric(2, 8), unfused());
   validate(graph);
-  CHECK_THAT(totals(graph).flops, WithinRel(training_step_flops(m, t, unfused()).model.value(), 1e-9));
+  CHECK_THAT(totals(graph).flops,
+             WithinRel(training_step_flops(m, t, unfused()).model.value(), 1e-9));
 }
 
-TEST_CASE("fused attention computes half of the pairs, and 3.5 times the forward pass in all", "[workload][closed-form]") {
+TEST_CASE("fused attention computes half of the pairs, and 3.5 times the forward pass in all",
+          "[workload][closed-form]") {
   const ModelSpec m = small_dense();
   const TrainingSpec t = small_training();
   ParallelismSpec p = parallelism(2, 1);
@@ -80,8 +85,10 @@ TEST_CASE("fused attention computes half of the pairs, and 3.5 times the forward
 TEST_CASE("a frozen base runs no weight-gradient kernels and reduces only adapters", "[workload]") {
   TrainingSpec t = small_training();
   t.frozen_base = 1;
-  const TaskGraph graph = build_training_step(small_dense(), parallelism(2, 1), t, small_fabric(1, 8), unfused());
-  CHECK_THAT(totals(graph).flops, WithinRel(training_step_flops(small_dense(), t, unfused()).model.value(), 1e-9));
+  const TaskGraph graph =
+      build_training_step(small_dense(), parallelism(2, 1), t, small_fabric(1, 8), unfused());
+  CHECK_THAT(totals(graph).flops,
+             WithinRel(training_step_flops(small_dense(), t, unfused()).model.value(), 1e-9));
   for (const ComputeOp& op : graph.compute_ops)
     if (op.kind == OpKind::gemm) CHECK(op.label.find("wgrad") == std::string::npos);
   // 4 layers of rank-16 adapters: 16 (2 h + (qkv + a d)/TP), FP32, on 8 devices.
@@ -89,62 +96,77 @@ TEST_CASE("a frozen base runs no weight-gradient kernels and reduces only adapte
   CHECK_THAT(bytes(totals(graph), "dp REDUCE_SCATTER"), WithinRel(8 * adapters * 4, 1e-9));
 }
 
-TEST_CASE("sequence parallelism gathers and scatters s b h per matrix pair", "[workload][closed-form]") {
+TEST_CASE("sequence parallelism gathers and scatters s b h per matrix pair",
+          "[workload][closed-form]") {
   const ModelSpec m = small_dense();
   const TrainingSpec t = small_training();
   const auto sum = totals(build_training_step(m, parallelism(4, 1), t, small_fabric(1, 8), {}));
-  // DP2: 32 micro-batches per rank, 8 ranks; 2 bytes. Per layer: forward 2 gathers and 2 scatters, backward 2 gathers of
-  // gradients, 2 of inputs, 2 scatters. Embedding: scatter, gather. Head: gather; backward gather and scatter.
+  // DP2: 32 micro-batches per rank, 8 ranks; 2 bytes. Per layer: forward 2 gathers and 2 scatters,
+  // backward 2 gathers of gradients, 2 of inputs, 2 scatters. Embedding: scatter, gather. Head:
+  // gather; backward gather and scatter.
   const double unit = 8 * 32 * 128.0 * 256 * 2;
   CHECK_THAT(bytes(sum, "tp ALL_GATHER"), WithinRel(unit * (4 * (2 + 4) + 1 + 2), 1e-9));
   CHECK_THAT(bytes(sum, "tp REDUCE_SCATTER"), WithinRel(unit * (4 * (2 + 2) + 1 + 1), 1e-9));
-  CHECK_THAT(bytes(sum, "tp ALL_REDUCE"), WithinRel(8 * 32 * 128.0 * 12, 1e-9));  // loss: three FP32 per token
+  CHECK_THAT(bytes(sum, "tp ALL_REDUCE"),
+             WithinRel(8 * 32 * 128.0 * 12, 1e-9));  // loss: three FP32 per token
 }
 
-TEST_CASE("without sequence parallelism four all-reduces of s b h per layer", "[workload][closed-form]") {
+TEST_CASE("without sequence parallelism four all-reduces of s b h per layer",
+          "[workload][closed-form]") {
   ParallelismSpec p = parallelism(4, 1);
   p.sequence = false;
-  const auto sum = totals(build_training_step(small_dense(), p, small_training(), small_fabric(1, 8), {}));
+  const auto sum =
+      totals(build_training_step(small_dense(), p, small_training(), small_fabric(1, 8), {}));
   const double unit = 8 * 32 * 128.0 * 256 * 2;
-  CHECK_THAT(bytes(sum, "tp ALL_REDUCE"), WithinRel(unit * (4 * 4 + 2) + 8 * 32 * 128.0 * 12, 1e-9));
+  CHECK_THAT(bytes(sum, "tp ALL_REDUCE"),
+             WithinRel(unit * (4 * 4 + 2) + 8 * 32 * 128.0 * 12, 1e-9));
   CHECK(bytes(sum, "tp ALL_GATHER") == 0);
 }
 
-TEST_CASE("pipeline transfers carry s b h / TP with sequence parallelism, s b h without", "[workload][closed-form]") {
+TEST_CASE("pipeline transfers carry s b h / TP with sequence parallelism, s b h without",
+          "[workload][closed-form]") {
   ParallelismSpec p = parallelism(2, 4);
   for (const bool sequence : {true, false}) {
     p.sequence = sequence;
-    const auto sum = totals(build_training_step(small_dense(), p, small_training(), small_fabric(2, 8), {}));
+    const auto sum =
+        totals(build_training_step(small_dense(), p, small_training(), small_fabric(2, 8), {}));
     // 3 boundaries, both directions, 64 micro-batches over DP2, every TP rank.
-    CHECK_THAT(bytes(sum, "pp"), WithinRel(3 * 2 * 64.0 * 2 * 128 * 256 * 2 / (sequence ? 2 : 1), 1e-9));
+    CHECK_THAT(bytes(sum, "pp"),
+               WithinRel(3 * 2 * 64.0 * 2 * 128 * 256 * 2 / (sequence ? 2 : 1), 1e-9));
   }
 }
 
-TEST_CASE("expert dispatch and combine carry top-k copies of every token, each way, twice", "[workload][closed-form]") {
+TEST_CASE("expert dispatch and combine carry top-k copies of every token, each way, twice",
+          "[workload][closed-form]") {
   ParallelismSpec p = parallelism(2, 1);
   p.expert = 8;
   p.expert_tensor = 1;
   TrainingSpec t = small_training();
   auto sum = totals(build_training_step(small_moe(), p, t, small_fabric(1, 8), {}));
-  // 3 MoE layers, 64 sequences of 128 tokens, top 2, hidden 256, 2 bytes; dispatch, combine and their gradients.
+  // 3 MoE layers, 64 sequences of 128 tokens, top 2, hidden 256, 2 bytes; dispatch, combine and
+  // their gradients.
   CHECK_THAT(bytes(sum, "ep ALL_TO_ALL"), WithinRel(4 * 3 * 64.0 * 128 * 2 * 256 * 2, 1e-9));
   t.formats.dispatch = "fp8";
   sum = totals(build_training_step(small_moe(), p, t, small_fabric(1, 8), {}));
   CHECK_THAT(bytes(sum, "ep ALL_TO_ALL"), WithinRel(3.5 * 3 * 64.0 * 128 * 2 * 256 * 2, 1e-9));
 }
 
-TEST_CASE("context parallelism gathers keys and values forward and backward and scatters their gradients",
-          "[workload][closed-form]") {
+TEST_CASE(
+    "context parallelism gathers keys and values forward and backward and scatters their gradients",
+    "[workload][closed-form]") {
   ParallelismSpec p = parallelism(2, 1);
   p.context = 4;
-  const auto sum = totals(build_training_step(small_dense(), p, small_training(), small_fabric(1, 8), {}));
-  // K and V of the whole sequence: 2 kv d / TP elements of 2 bytes per token, on 8 ranks, 64 micro-batches, 4 layers.
+  const auto sum =
+      totals(build_training_step(small_dense(), p, small_training(), small_fabric(1, 8), {}));
+  // K and V of the whole sequence: 2 kv d / TP elements of 2 bytes per token, on 8 ranks, 64
+  // micro-batches, 4 layers.
   const double unit = 8 * 64 * 4 * 128.0 * 2 * 4 * 32 / 2 * 2;
   CHECK_THAT(bytes(sum, "cp ALL_GATHER"), WithinRel(2 * unit, 1e-9));
   CHECK_THAT(bytes(sum, "cp REDUCE_SCATTER"), WithinRel(unit, 1e-9));
 }
 
-TEST_CASE("gradients are reduced once in FP32 and weights gathered once in BF16", "[workload][closed-form]") {
+TEST_CASE("gradients are reduced once in FP32 and weights gathered once in BF16",
+          "[workload][closed-form]") {
   TrainingSpec t = small_training();
   const ModelSpec m = small_dense();
   const double n = model_parameters(m).total;
@@ -174,7 +196,8 @@ TEST_CASE("expert gradients are reduced among the ranks that hold the same exper
   for (const Task& task : graph.tasks) {
     if (task.kind != TaskKind::collective) continue;
     const CollectiveOp& op = graph.collectives[task.op];
-    if (op.type == CollectiveType::REDUCE_SCATTER && graph.groups[op.group].name.starts_with("expert-dp")) {
+    if (op.type == CollectiveType::REDUCE_SCATTER &&
+        graph.groups[op.group].name.starts_with("expert-dp")) {
       CHECK(graph.groups[op.group].classes[0] == std::vector<DeviceId>{0, 4, 8, 12});
       expert_bytes += op.bytes;
     }
@@ -185,7 +208,8 @@ TEST_CASE("expert gradients are reduced among the ranks that hold the same exper
 TEST_CASE("first and last stage sum the gradients of a tied embedding", "[workload]") {
   ModelSpec m = small_dense();
   m.tied_embedding = true;
-  const TaskGraph graph = build_training_step(m, parallelism(2, 4), small_training(), small_fabric(2, 8), {});
+  const TaskGraph graph =
+      build_training_step(m, parallelism(2, 4), small_training(), small_fabric(2, 8), {});
   const auto sum = totals(graph);
   // V h / TP in FP32 on 2 stages of 4 ranks.
   CHECK_THAT(bytes(sum, "dp ALL_REDUCE"), WithinRel(8 * 1024.0 * 256 / 2 * 4, 1e-9));
@@ -196,16 +220,19 @@ TEST_CASE("Adam moves 30 bytes per parameter that a rank owns", "[workload][clos
   TrainingSpec t = small_training();
   const TaskGraph graph = build_training_step(m, {}, t, small_fabric(1, 8), {});
   for (const ComputeOp& op : graph.compute_ops)
-    if (op.label == "optimizer") CHECK_THAT(op.memory_bytes, WithinRel(30 * model_parameters(m).total / 8, 1e-9));
+    if (op.label == "optimizer")
+      CHECK_THAT(op.memory_bytes, WithinRel(30 * model_parameters(m).total / 8, 1e-9));
 }
 
 TEST_CASE("step overhead of the host comes once, at the end", "[workload]") {
   SoftwareSpec software;
   software.step_overhead = Seconds(0.5);
-  const TaskGraph graph = build_training_step(small_dense(), parallelism(1, 2), small_training(), small_fabric(1, 8), software);
+  const TaskGraph graph = build_training_step(small_dense(), parallelism(1, 2), small_training(),
+                                              small_fabric(1, 8), software);
   const auto outcome = test_graphs::run_graph(graph, [&](const Task& task) {
     double seconds = 0;
-    for (const OpRun& run : graph.op_sequences[task.op]) seconds += graph.compute_ops[run.op].seconds;
+    for (const OpRun& run : graph.op_sequences[task.op])
+      seconds += graph.compute_ops[run.op].seconds;
     return seconds;
   });
   CHECK(outcome.makespan == 0.5);
@@ -223,14 +250,16 @@ TEST_CASE("every configuration runs to its end", "[workload][property]") {
               TrainingSpec t = small_training();
               t.overlap_gradients = t.overlap_parameters = overlap;
               if (m.moe) p.expert = 16 / pipeline / tensor >= 4 ? 4 : 2;
-              const TaskGraph graph = build_training_step(m, p, t, small_fabric(2, 8), {}, {.fold = fold});
+              const TaskGraph graph =
+                  build_training_step(m, p, t, small_fabric(2, 8), {}, {.fold = fold});
               validate(graph);
               const auto outcome = test_graphs::run_graph(graph, [](const Task&) { return 1.0; });
               CHECK(outcome.finished == graph.tasks.size());
             }
 }
 
-TEST_CASE("the 405B step on 16,384 devices folds into at most 60,000 tasks in well under a second", "[workload][bench]") {
+TEST_CASE("the 405B step on 16,384 devices folds into at most 60,000 tasks in well under a second",
+          "[workload][bench]") {
   ParallelismSpec p = parallelism(8, 16, 8);
   TrainingSpec t;
   t.global_batch = 2048;
@@ -240,8 +269,9 @@ TEST_CASE("the 405B step on 16,384 devices folds into at most 60,000 tasks in we
   const auto begin = std::chrono::steady_clock::now();
   const TaskGraph graph = build_training_step(m, p, t, fabric, {});
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("405B folded: {} tasks, {} op sequences, {} operations in {:.1f} ms\n", graph.tasks.size(),
-             graph.op_sequences.size(), graph.compute_ops.size(), 1e3 * took.count());
+  fmt::print("405B folded: {} tasks, {} op sequences, {} operations in {:.1f} ms\n",
+             graph.tasks.size(), graph.op_sequences.size(), graph.compute_ops.size(),
+             1e3 * took.count());
   validate(graph);
   CHECK(graph.tasks.size() <= 60000);
   CHECK(took.count() < 0.5);
@@ -256,9 +286,11 @@ TEST_CASE("512 ranks unfold in under two seconds", "[workload][bench]") {
   t.sequence = 8192;
   const Fabric fabric = small_fabric(64, 8);
   const auto begin = std::chrono::steady_clock::now();
-  const TaskGraph graph = build_training_step(model("Llama-3.1-405B"), p, t, fabric, {}, {.fold = false});
+  const TaskGraph graph =
+      build_training_step(model("Llama-3.1-405B"), p, t, fabric, {}, {.fold = false});
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("405B on 512 ranks unfolded: {} tasks in {:.0f} ms\n", graph.tasks.size(), 1e3 * took.count());
+  fmt::print("405B on 512 ranks unfolded: {} tasks in {:.0f} ms\n", graph.tasks.size(),
+             1e3 * took.count());
   CHECK(graph.ranks.size() == 512);
   CHECK(took.count() < 2);
 }
