@@ -15,10 +15,18 @@ function(xpusim_quick_compile target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
-# xpusim_module(NAME SOURCES ... USES ... PRIVATE_USES ...): one folder of src/ is one static library xpusim::NAME.
+# Several sources as one translation unit. SEPARATE names those that share names inside their anonymous namespaces.
+function(xpusim_bundle target separate)
+  if(XPUSIM_BUNDLE AND NOT separate STREQUAL "ALL")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+    set_source_files_properties(${separate} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endfunction()
+
+# xpusim_module(NAME SOURCES ... USES ... PRIVATE_USES ... SEPARATE ...|ALL): one folder of src/ is one static library xpusim::NAME.
 # Without SOURCES it is an interface library (headers only).
 function(xpusim_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE_USES;SEPARATE" ${ARGN})
   if(ARG_SOURCES)
     add_library(xpusim_${name} STATIC ${ARG_SOURCES})
     target_compile_features(xpusim_${name} PUBLIC cxx_std_20)
@@ -27,6 +35,7 @@ function(xpusim_module name)
       PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(xpusim_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES}
       $<BUILD_INTERFACE:xpusim_warnings>)
+    xpusim_bundle(xpusim_${name} "${ARG_SEPARATE}")
     if("fmt::fmt" IN_LIST ARG_PRIVATE_USES OR "fmt::fmt" IN_LIST ARG_USES)
       xpusim_precompile(xpusim_${name})
     endif()
@@ -42,10 +51,10 @@ function(xpusim_module name)
   set_property(GLOBAL APPEND PROPERTY XPUSIM_MODULE_TARGETS xpusim_${name})
 endfunction()
 
-# xpusim_test(NAME SOURCES ... USES ... [LABEL fast|slow|validation]): one Catch2 executable; every test case is
+# xpusim_test(NAME SOURCES ... USES ... SEPARATE ...|ALL [LABEL fast|slow|validation]): one Catch2 executable; every test case is
 # a ctest test of its own process (one simulation per process).
 function(xpusim_test name)
-  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;USES;SEPARATE" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL fast)
   endif()
@@ -54,6 +63,7 @@ function(xpusim_test name)
   target_compile_definitions(test_${name} PRIVATE XPUSIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE ${ARG_USES} xpusim_test_main xpusim_warnings)
   target_precompile_headers(test_${name} REUSE_FROM xpusim_test_main)
+  xpusim_bundle(test_${name} "${ARG_SEPARATE}")
   xpusim_quick_compile(test_${name})
   catch_discover_tests(test_${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
 endfunction()
