@@ -508,12 +508,28 @@ void Catalogue::validate(PartKind kind, std::string_view name) {
   }
 }
 
+namespace {
+
+/// A path that a file gives is relative to that file; one from the command line to the working
+/// directory.
+void resolve_path(const Document& document, std::string_view pointer, std::string& path) {
+  const JsonValue* value = document.root.at(pointer);
+  if (path.empty() || value == nullptr || value->span.source == nullptr) return;
+  const fs::path file = value->span.source->name;
+  if (file.extension() != ".json" || fs::path(path).is_absolute()) return;
+  path = (file.parent_path() / path).lexically_normal().generic_string();
+}
+
+}  // namespace
+
 std::pair<ScenarioSpec, Document> Catalogue::load_scenario(std::string_view path_or_name) {
   Diagnostics diagnostics;
   File& file = state_->scenario_file(path_or_name);
   Document document = state_->build(file, PartKind::scenario, diagnostics);
   state_->check_override_targets(diagnostics);
   ScenarioSpec spec = state_->checked<ScenarioSpec>(document, std::move(diagnostics));
+  resolve_path(document, "/replay/trace", spec.replay.trace);
+  resolve_path(document, "/replay/groups", spec.replay.groups);
   return {std::move(spec), std::move(document)};
 }
 

@@ -106,8 +106,13 @@ const StructInfo& StructTable<CollectiveRunSpec>::info() {
 
 const StructInfo& StructTable<ReplaySpec>::info() {
   static constexpr Field fields[] = {
-      field<&ReplaySpec::trace>("trace", "PREFIX of the files PREFIX.<rank>.et.").required(),
-      field<&ReplaySpec::groups>("groups", "File of communicator groups (JSON); empty = none."),
+      field<&ReplaySpec::trace>(
+          "trace",
+          "PREFIX of the files PREFIX.<rank>.et; a relative path starts at the scenario file.")
+          .required(),
+      field<&ReplaySpec::groups>(
+          "groups",
+          "File of communicator groups (JSON), relative to the scenario file; empty = none."),
       field<&ReplaySpec::recorded_durations>("recorded_durations",
                                              "Compute takes as long as it was recorded."),
       field<&ReplaySpec::compute_format>("compute_format", "Format of compute that is priced anew.")

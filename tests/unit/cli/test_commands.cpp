@@ -79,7 +79,7 @@ TEST_CASE("the same command gives the same bytes, on one process or two", "[cli]
 
 TEST_CASE("one system that cannot run leaves the others' results", "[cli]") {
   const Outcome o = xpusim("compare quickstart --systems gb200-nvl72,dgx-h100 --format csv");
-  CHECK(o.code == 1);
+  CHECK(o.code == 2);
   CHECK_THAT(o.out, Contains("gb200-nvl72"));
   CHECK_THAT(o.err, Contains("dgx-h100"));
 }
@@ -111,4 +111,15 @@ TEST_CASE("the catalogue checks clean and lists its parts", "[cli]") {
   CHECK_THAT(xpusim("list systems").out, Contains("cloudmatrix-384") && Contains("gb200-nvl72"));
   CHECK_THAT(xpusim("describe ascend-910c").out, Contains("752"));
   CHECK(xpusim("internal generate-docs --check").code == 0);
+}
+
+TEST_CASE("a trace path in a scenario starts at the scenario's file", "[cli]") {
+  const Outcome o =
+      xpusim("run '" XPUSIM_SOURCE_DIR "/scenarios/replay/gpt-tp2-dp2.json' --format csv");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("gb200-nvl72"));
+  const Outcome elsewhere = xpusim(
+      "run '" XPUSIM_SOURCE_DIR "/scenarios/replay/gpt-tp2-dp2.json' --set replay.trace=no/such");
+  CHECK(elsewhere.code == 2);
+  CHECK_THAT(elsewhere.err, Contains("no file no/such.0.et"));
 }
