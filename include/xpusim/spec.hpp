@@ -328,7 +328,6 @@ enum class RankUnit { package, die };
 enum class Fidelity { automatic, flow, fluid, analytic };
 enum class Folding { automatic, on, off };
 enum class Recompute { none, selective, full };
-enum class PipelineSchedule { one_f_one_b, interleaved };
 enum class ScenarioKind { training, collective, replay };
 
 struct ParallelismSpec {
@@ -361,7 +360,6 @@ struct TrainingSpec {
   int sequence = 0;      ///< tokens
   FormatsSpec formats;
   Recompute recompute = Recompute::none;
-  PipelineSchedule schedule = PipelineSchedule::one_f_one_b;
   int optimizer_sharding = 1;  ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer)
   bool overlap_gradients = true;   ///< bucketed reduce-scatter under the backward pass
   bool overlap_parameters = true;  ///< parameter all-gather under the next forward pass
@@ -378,8 +376,10 @@ struct CollectiveRunSpec {
 };
 
 struct ReplaySpec {
-  std::string trace;   ///< PREFIX of PREFIX.<rank>.et
-  std::string groups;  ///< communicator group JSON; "" = none
+  std::string trace;                    ///< PREFIX of PREFIX.<rank>.et
+  std::string groups;                   ///< communicator group JSON; "" = none
+  std::vector<int> dimensions;          ///< logical dimensions, innermost first; empty = none
+  std::string comm_size = "automatic";  ///< what comm_size counts: automatic, collective_size, ...
   bool recorded_durations = false;
   std::string compute_format = "bf16";
 };

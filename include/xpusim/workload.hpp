@@ -109,7 +109,8 @@ struct MemoryPerDevice {
 // ---------------------------------------------------------------- training step
 
 struct TrainingStepOptions {
-  bool fold = true;  ///< one simulated rank per pipeline stage
+  bool fold = true;           ///< one simulated rank per pipeline stage
+  std::uint32_t devices = 0;  ///< devices the job may use; 0 = all of the fabric
 };
 /// Why one rank per stage cannot stand for all of them ("" when it can): unequal links, groups that
 /// lie differently.

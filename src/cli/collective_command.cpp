@@ -90,10 +90,12 @@ std::function<int()> declare_collective(CLI::App& app, const GlobalOptions& glob
       ->required();
   app.add_option("--system", a->system, "System part (xpusim list systems)")->required();
   app.add_option("--ranks", a->ranks,
-                 "Devices that take part, from device 0 (default: all of one supernode)");
+                 "Devices that take part, from device 0 (default: all of one supernode)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--bytes", a->bytes,
                  "Size, sizes A,B,C or range A..B (doubling); as nccl-tests counts them");
-  app.add_option("--nodes", a->nodes, "Build the system with so many nodes");
+  app.add_option("--nodes", a->nodes, "Build the system with so many nodes")
+      ->check(CLI::PositiveNumber);
   app.add_option("--software", a->software, "Software profile instead of the chip's default");
   app.add_option("--algorithm", a->algorithm,
                  "Algorithm instead of the tuner's choice (xpusim list collectives)");

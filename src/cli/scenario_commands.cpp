@@ -148,9 +148,9 @@ std::function<int()> declare_scenario(CLI::App& app, const GlobalOptions& global
   if (compare) {
     app.add_option("--baseline", arguments->baseline,
                    "System that ratio columns compare with (default: the first)");
-    app.add_option("--systems", arguments->systems, "Compare these systems, separated by commas")
-        ->delimiter(',');
   }
+  app.add_option("--systems", arguments->systems, "Only these systems, separated by commas")
+      ->delimiter(',');
   add_simulation_options(app, arguments->simulation);
   return [arguments, &global, compare, &app] {
     arguments->simulation.has_seed = app.count("--seed") > 0;

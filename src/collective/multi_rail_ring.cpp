@@ -36,13 +36,15 @@ Channel make_channel(const Levels& levels, std::uint32_t c) {
 
 double passes(const Request& r) { return r.type == ALL_REDUCE ? 2 : 1; }
 
-/// As in `ring`: once around for every pass, less the hops that the slowest chunk skips.
-double latency_of(const Request& r, const Channel& ring) {
+/// Seconds of the slowest chunk: it meets every hop once in every pass, less the hops that it skips
+/// (as in `ring`), and waits `chunk[slot]` for its own transfer.
+double journey(const Request& r, const Channel& ring, const std::array<double, 2>& chunk) {
   const std::size_t n = ring.order.size();
   std::vector<double> hop(n);
   double total = 0;
   for (std::size_t p = 0; p < n; ++p) {
-    hop[p] = r.hop(ring.outer[p] ? 1 : 0, ring.order[p], ring.order[(p + 1) % n]);
+    const std::uint32_t slot = ring.outer[p] ? 1 : 0;
+    hop[p] = r.hop(slot, ring.order[p], ring.order[(p + 1) % n]) + chunk[slot];
     total += hop[p];
   }
   double skipped = total;
@@ -52,17 +54,32 @@ double latency_of(const Request& r, const Channel& ring) {
   return passes(r) * total - skipped;
 }
 
+/// Seconds from the last chunk's start over an outer hop to the end of the supernode it enters.
+double tail(const Request& r, const Channel& ring, std::uint32_t k, double inner_chunk) {
+  double seconds = 0;
+  for (std::size_t p = 0; p < k; ++p) {
+    const std::uint32_t slot = ring.outer[p] ? 1 : 0;
+    seconds += r.hop(slot, ring.order[p], ring.order[p + 1]) + (slot == 0 ? inner_chunk : 0);
+  }
+  return seconds;
+}
+
+/// Either the chunk's journey is longest, or the busiest port, which the chunks keep busy from the
+/// start until the last of them has left it.
 Traffic traffic(const Request& r) {
   const Levels levels = levels_of(*r.group);
   const auto k = static_cast<std::uint32_t>(levels.rails.size());
   const double n = r.ranks();
+  const double volume = passes(r) * (n - 1) / n * r.bytes / k;
+  const double busy = std::max((k - 1) * volume * r.byte_time(0), volume * r.byte_time(1));
+  const std::array chunk{r.bytes / n / k * r.byte_time(0), r.bytes / n / k * r.byte_time(1)};
   Phase phase;
   for (std::uint32_t c = 0; c < k; ++c) {
     const Channel ring = make_channel(levels, c);
-    phase.latency = std::max(phase.latency, latency_of(r, ring));
+    phase.latency = std::max({phase.latency, journey(r, ring, chunk) - busy,
+                              tail(r, ring, k, chunk[0])});
     for (std::size_t p = 0; p < ring.order.size(); ++p) {
-      const Volume v{ring.order[p], ring.order[(p + 1) % ring.order.size()],
-                     passes(r) * (n - 1) / n * r.bytes / k};
+      const Volume v{ring.order[p], ring.order[(p + 1) % ring.order.size()], volume};
       (ring.outer[p] ? phase.outer_volumes : phase.volumes).push_back(v);
     }
   }

@@ -12,22 +12,45 @@ namespace {
 using enum CollectiveType;
 constexpr std::array kTypes{ALL_TO_ALL, REDUCE_SCATTER, ALL_GATHER};
 
+/// Above so many ranks no round is looked at by itself.
+constexpr std::uint32_t kLookedAt = 256;
+
+/// Is some link busier than the ports? Then rounds wait for other links than their sum does.
+bool blocking(const Request& r, const Phase& all) {
+  LinkBytes bytes(r.group->fabric());
+  add_loads(*r.group, all, bytes);
+  const double port =
+      (r.ranks() - 1.0) / r.ranks() * r.bytes / r.group->plane(0).device_capacity.value();
+  for (const LinkId link : bytes.links()) {
+    if (bytes.bytes(link) / r.group->fabric().links()[link].capacity.value() > port * (1 + 1e-9))
+      return true;
+  }
+  return false;
+}
+
 Traffic traffic(const Request& r) {
   const std::uint32_t n = r.ranks();
-  Phase phase;
-  phase.exchanges.push_back({{}, r.bytes / n});
+  Phase all;
+  all.exchanges.push_back({{}, r.bytes / n});
   // Rounds wait for their slowest pair; above 512 ranks each is taken to have one of the group's
   // slowest pairs.
   if (n > 512) {
-    phase.latency = (n - 1) * r.largest_hop(0);
-    return {{phase}, 1, {}, {}};
+    all.latency = (n - 1) * r.largest_hop(0);
+    return {{all}, 1, {}, {}};
   }
+  const bool apart = n <= kLookedAt && blocking(r, all);
+  std::vector<Phase> rounds;
   for (std::uint32_t s = 1; s < n; ++s) {
-    double slowest = 0;
-    for (std::uint32_t i = 0; i < n; ++i) slowest = std::max(slowest, r.hop(0, i, (i + s) % n));
-    phase.latency += slowest;
+    Phase round;
+    for (std::uint32_t i = 0; i < n; ++i) {
+      round.latency = std::max(round.latency, r.hop(0, i, (i + s) % n));
+      if (apart) round.volumes.push_back({i, (i + s) % n, r.bytes / n});
+    }
+    all.latency += round.latency;
+    if (apart) rounds.push_back(std::move(round));
   }
-  return {{phase}, 1, {}, {}};
+  if (!apart) rounds.assign(1, all);
+  return {std::move(rounds), 1, {}, {}};
 }
 
 void lower(const Request& r, DagBuilder& dag) {

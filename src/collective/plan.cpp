@@ -78,7 +78,9 @@ std::optional<PlaneId> rail_plane(const Fabric& fabric,
     for (std::size_t j = 0; j < part.size(); ++j) rails[j].push_back(part[j]);
   }
   std::optional<PlaneId> best;
-  for (PlaneId p = 0; p < fabric.planes().size(); ++p) {
+  for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
+    const auto p = static_cast<PlaneId>(i);
+    if (fabric.planes()[p].role == PlaneRole::management) continue;
     const bool all = std::all_of(rails.begin(), rails.end(),
                                  [&](const auto& r) { return fabric.connects(p, r); });
     const bool faster =
@@ -88,14 +90,13 @@ std::optional<PlaneId> rail_plane(const Fabric& fabric,
   return best;
 }
 
-/// Inner and outer plane of a group that spans supernodes; none when no faster plane splits it
-/// evenly.
+/// Inner and outer plane of a group that spans supernodes; none when no plane splits it evenly.
 std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> flat,
                                 std::span<const DeviceId> members) {
   std::vector<PlaneId> best;
-  for (PlaneId inner = 0; inner < fabric.planes().size(); ++inner) {
-    if (flat && fabric.planes()[inner].device_capacity <= fabric.planes()[*flat].device_capacity)
-      continue;
+  for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
+    const auto inner = static_cast<PlaneId>(i);
+    if (fabric.planes()[inner].role == PlaneRole::management) continue;
     if (!best.empty() &&
         fabric.planes()[inner].device_capacity <= fabric.planes()[best[0]].device_capacity)
       continue;
@@ -176,8 +177,8 @@ std::string refusal(const Question& q, const Algorithm& a) {
   const std::vector<PlaneId>& planes = planes_for(q, a);
   if (planes.empty() && a.levels == 2) {
     return fmt::format(
-        "algorithm '{}' needs a faster plane that splits {} evenly, and one between the parts",
-        a.name, describe(q.members));
+        "algorithm '{}' needs a plane that splits {} evenly, and one between the parts", a.name,
+        describe(q.members));
   }
   if (a.needs_flat_plane && !q.fabric->connects(planes[1], q.members)) {
     return fmt::format("algorithm '{}' needs a plane that connects all of {}", a.name,
@@ -188,20 +189,35 @@ std::string refusal(const Question& q, const Algorithm& a) {
     return fmt::format("algorithm '{}' needs switches that reduce; those of plane '{}' do not",
                        a.name, q.fabric->planes()[planes[0]].name);
   }
+  const auto leaf = [&](DeviceId d) { return q.fabric->switch_of(planes[0], d); };
+  if (a.needs_in_switch && !std::all_of(q.members.begin(), q.members.end(), [&](DeviceId d) {
+        return leaf(d) == leaf(q.members[0]);
+      })) {
+    return fmt::format("algorithm '{}' reduces in one level of switches; {} are under several",
+                       a.name, describe(q.members));
+  }
   return {};
 }
 
-bool row_applies(const Question& q, const LibraryAlgorithmSpec& row, const Algorithm& a) {
-  const int n = static_cast<int>(q.members.size());
-  if (n < row.min_ranks || (row.max_ranks > 0 && n > row.max_ranks)) return false;
-  const bool typed = row.types.empty() ||
-                     std::any_of(row.types.begin(), row.types.end(), [&](const std::string& t) {
-                       return parse_collective_type(t) == q.type;
-                     });
-  if (!typed) return false;
+bool serves_link(const Question& q, const LibraryAlgorithmSpec& row, const Algorithm& a) {
   const std::string& link = q.fabric->planes()[planes_for(q, a)[0]].link;
   return row.links.empty() ||
          std::find(row.links.begin(), row.links.end(), link) != row.links.end();
+}
+
+bool serves_size(const Question& q, const LibraryAlgorithmSpec& row) {
+  const int n = static_cast<int>(q.members.size());
+  return n >= row.min_ranks && (row.max_ranks <= 0 || n <= row.max_ranks);
+}
+
+bool serves_type(const Question& q, const LibraryAlgorithmSpec& row) {
+  return row.types.empty() ||
+         std::any_of(row.types.begin(), row.types.end(),
+                     [&](const std::string& t) { return parse_collective_type(t) == q.type; });
+}
+
+bool row_applies(const Question& q, const LibraryAlgorithmSpec& row, const Algorithm& a) {
+  return serves_type(q, row) && serves_size(q, row) && serves_link(q, row, a);
 }
 
 void add_protocols(const Question& q, const Algorithm& a, const LibraryAlgorithmSpec& row,
@@ -211,29 +227,52 @@ void add_protocols(const Question& q, const Algorithm& a, const LibraryAlgorithm
   }
 }
 
-/// What the library would consider. An algorithm asked for by name that the library has no row for
-/// (here) takes the protocols of the library's first row.
+/// The row whose protocols an algorithm without one borrows: one for this link, of messages from
+/// rank to rank.
+const LibraryAlgorithmSpec* lender(const Question& q, const Algorithm& a) {
+  const LibraryAlgorithmSpec* any = nullptr;
+  for (const LibraryAlgorithmSpec& row : q.library->algorithms) {
+    if (known_algorithm(row.algorithm).needs_in_switch) continue;
+    if (serves_link(q, row, a)) return &row;
+    if (any == nullptr) any = &row;
+  }
+  return any;
+}
+
+/// What the library would consider. When no row fits, in this order: rows of the algorithm asked
+/// for that are meant for other links, sizes or collectives (unasked: for other links), the first
+/// of each algorithm; then algorithms that have no row, with the protocols of another. In-switch
+/// reduction has no substitute for its row.
 std::vector<Variant> variants_of(const Question& q) {
   std::vector<Variant> variants;
   const bool named = !q.options->algorithm.empty();
-  const bool bare = q.library == nullptr || q.library->algorithms.empty();
-  if (bare) {
+  const auto wanted = [&](std::string_view name) { return !named || name == q.options->algorithm; };
+  if (q.library == nullptr || q.library->algorithms.empty()) {
     for (const Algorithm* a : algorithms()) {
-      if ((!named || a->name == q.options->algorithm) && refusal(q, *a).empty())
-        variants.push_back({a, nullptr, nullptr});
+      if (wanted(a->name) && refusal(q, *a).empty()) variants.push_back({a, nullptr, nullptr});
     }
     return variants;
   }
   for (const LibraryAlgorithmSpec& row : q.library->algorithms) {
-    if (named && row.algorithm != q.options->algorithm) continue;
     const Algorithm& a = known_algorithm(row.algorithm);
-    if (refusal(q, a).empty() && row_applies(q, row, a)) add_protocols(q, a, row, variants);
+    if (wanted(a.name) && refusal(q, a).empty() && row_applies(q, row, a))
+      add_protocols(q, a, row, variants);
   }
   if (!variants.empty()) return variants;
   for (const Algorithm* a : algorithms()) {
-    if ((!named || a->name == q.options->algorithm) && refusal(q, *a).empty()) {
-      add_protocols(q, *a, q.library->algorithms.front(), variants);
+    if (!wanted(a->name) || !refusal(q, *a).empty()) continue;
+    const LibraryAlgorithmSpec* own = nullptr;
+    for (const LibraryAlgorithmSpec& row : q.library->algorithms) {
+      if (row.algorithm != a->name) continue;
+      if (!named && !(serves_size(q, row) && serves_type(q, row))) continue;
+      if (own == nullptr || (serves_link(q, row, *a) && !serves_link(q, *own, *a))) own = &row;
     }
+    if (own != nullptr) add_protocols(q, *a, *own, variants);
+  }
+  if (!variants.empty()) return variants;
+  for (const Algorithm* a : algorithms()) {
+    if (!wanted(a->name) || a->needs_in_switch || !refusal(q, *a).empty()) continue;
+    if (const LibraryAlgorithmSpec* row = lender(q, *a)) add_protocols(q, *a, *row, variants);
   }
   return variants;
 }
@@ -249,6 +288,14 @@ std::vector<Variant> variants_of(const Question& q) {
       throw InputError(
           "unsupported-algorithm", why,
           able.empty() ? std::string() : fmt::format("these can: {}", fmt::join(able, ", ")));
+    }
+    const auto& rows = q.library->algorithms;
+    const bool listed = std::any_of(rows.begin(), rows.end(),
+                                    [&](const auto& row) { return row.algorithm == name; });
+    if (known_algorithm(name).needs_in_switch && !listed) {
+      throw InputError("unsupported-algorithm",
+                       fmt::format("the collective library has no '{}'", name),
+                       "choose a software profile that has it, or leave the algorithm out");
     }
   }
   throw InputError(
@@ -369,13 +416,15 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     LinkBytes bytes(fabric);
     add_loads(*best.request.group, phase, bytes);
     const std::vector<LinkId> touched = bytes.links();
+    double longest = 0;  // of the first group alone: without contention groups do not meet
+    for (const LinkId link : touched) {
+      const FabricLink& l = fabric.links()[link];
+      longest = std::max(longest, bytes.bytes(link) * plan.wire(l.plane == plan.planes[0] ? 0 : 1) /
+                                      l.capacity.value());
+    }
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     count_tiers(fabric, bytes, tiers);
     FluidPhase fluid{Seconds(phase.latency), representatives(fabric, bytes, touched, plan, reduce)};
-    double longest = 0;
-    for (const LinkLoad& l : fluid.loads) {
-      longest = std::max(longest, l.wire_bytes / fabric.links()[l.link].capacity.value());
-    }
     total += phase.latency + longest;
     plan.phases.push_back(std::move(fluid));
   }
@@ -447,7 +496,8 @@ PlaneId transfer_plane(const Fabric& fabric, std::span<const DevicePair> pairs,
     return named_plane(fabric, options.plane, ends);
   }
   std::optional<PlaneId> best;
-  for (PlaneId p = 0; p < fabric.planes().size(); ++p) {
+  for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
+    const auto p = static_cast<PlaneId>(i);
     const bool all = std::all_of(pairs.begin(), pairs.end(), [&](const DevicePair& pair) {
       return fabric.instance_of(p, pair.from) == fabric.instance_of(p, pair.to);
     });

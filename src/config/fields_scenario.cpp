@@ -62,7 +62,6 @@ const StructInfo& StructTable<TrainingSpec>::info() {
       field<&TrainingSpec::formats>("formats", "Numeric formats."),
       field<&TrainingSpec::recompute>("recompute",
                                       "Activations that the backward pass computes again."),
-      field<&TrainingSpec::schedule>("schedule", "Pipeline schedule."),
       field<&TrainingSpec::optimizer_sharding>(
           "optimizer_sharding", "ZeRO stage: 0 none, 1 optimizer states (distributed optimizer).")
           .non_negative()
@@ -113,6 +112,14 @@ const StructInfo& StructTable<ReplaySpec>::info() {
       field<&ReplaySpec::groups>(
           "groups",
           "File of communicator groups (JSON), relative to the scenario file; empty = none."),
+      field<&ReplaySpec::dimensions>("dimensions",
+                                     "Sizes of the trace's logical dimensions, innermost first: "
+                                     "what involved_dim selects from.")
+          .at_least(1),
+      field<&ReplaySpec::comm_size>("comm_size",
+                                    "What comm_size counts: the collective's buffer, or one rank's "
+                                    "input; automatic knows PyTorch traces.")
+          .one_of(comm_size_conventions),
       field<&ReplaySpec::recorded_durations>("recorded_durations",
                                              "Compute takes as long as it was recorded."),
       field<&ReplaySpec::compute_format>("compute_format", "Format of compute that is priced anew.")

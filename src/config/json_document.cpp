@@ -42,7 +42,7 @@ class CountingIterator {
     return before;
   }
   friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
-    return a.at_ == b.at_;
+    return a.at_ == b.at_;  // NOLINT: the library compares from templates only
   }
   friend bool operator!=(const CountingIterator& a, const CountingIterator& b) {
     return a.at_ != b.at_;

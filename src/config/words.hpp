@@ -63,17 +63,15 @@ struct EnumWords<Recompute> {
   static constexpr std::array values{Recompute::none, Recompute::selective, Recompute::full};
 };
 template <>
-struct EnumWords<PipelineSchedule> {
-  static constexpr std::array<Word, 2> words{"1f1b", "interleaved"};
-  static constexpr std::array values{PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved};
-};
-template <>
 struct EnumWords<ScenarioKind> {
   static constexpr std::array<Word, 3> words{"training", "collective", "replay"};
   static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective,
                                      ScenarioKind::replay};
 };
 
+/// What the comm_size of a trace counts.
+inline constexpr std::array<Word, 3> comm_size_conventions{"automatic", "collective_size",
+                                                           "one_rank_input"};
 /// Formats that a chip computes in.
 inline constexpr std::array<Word, 12> compute_formats{"bf16", "fp16",  "fp8",   "int8",
                                                       "fp4",  "mxfp8", "mxfp4", "nvfp4",

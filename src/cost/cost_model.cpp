@@ -75,7 +75,8 @@ std::string CostModel::resolve_format(const std::string& format) const {
     throw InputError("no-peak",
                      fmt::format("chip '{}' has no peak for format '{}'", chip_.info.name, format),
                      "formats it has: " + key_list(chip_.peak));
-  if (it->first != format && format_bytes(format) != format_bytes(it->first))
+  const bool sixteen_bits = format_bytes(format) == 2 && format_bytes(it->first) == 2;
+  if (it->first != format && !sixteen_bits)  // bf16 and fp16 run at one rate
     note(fmt::format("{} has no {} arithmetic: {} peak used", chip_.info.name, format, it->first));
   return it->first;
 }

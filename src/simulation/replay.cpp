@@ -28,6 +28,11 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   options.timing =
       scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
   options.compute_format = scenario.replay.compute_format;
+  options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
+  if (scenario.replay.comm_size == "collective_size")
+    options.comm_size = CommSizeConvention::collective_size;
+  if (scenario.replay.comm_size == "one_rank_input")
+    options.comm_size = CommSizeConvention::one_rank_input;
   if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
   const Replay replay = build_replay(trace, context.devices_used(), options);
 

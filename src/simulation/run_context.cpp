@@ -64,6 +64,14 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   const StaticRunOptions options{input_->scenario.network.planes,
                                  input_->scenario.network.algorithms};
   StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
+  if (done.unfinished > 0 && input_->scenario.kind == ScenarioKind::replay) {
+    throw InputError(
+        "trace-cycle",
+        fmt::format("ranks of the trace wait for each other: {} of {} tasks never started; first: "
+                    "{}",
+                    done.unfinished, done.tasks, fmt::join(done.stuck, "; ")),
+        "start the collectives of overlapping groups in the same order on every rank");
+  }
   if (done.unfinished > 0) {
     throw InternalError(fmt::format("{} of {} tasks never started; first: {}", done.unfinished,
                                     done.tasks, fmt::join(done.stuck, "; ")));

@@ -61,7 +61,12 @@ void simulate_training(const RunContext& context, SystemResult& result) {
                   input.chip.memory.capacity / dies);
   const TaskGraph graph =
       build_training_step(model, scenario.parallelism, training, context.fabric(), input.software,
-                          {decide_folding(context, layout, result)});
+                          {decide_folding(context, layout, result),
+                           static_cast<std::uint32_t>(context.devices_used())});
+  if (const auto idle = context.devices_used() - layout.devices; idle > 0) {
+    result.notes.push_back(fmt::format("{} of {} ranks are idle: {} uses {}", idle,
+                                       context.devices_used(), layout.to_string(), layout.devices));
+  }
 
   const double tokens = static_cast<double>(training.global_batch) * training.sequence;
   Breakdown breakdown;

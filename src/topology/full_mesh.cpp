@@ -61,7 +61,8 @@ double bisection(const Layout& l) {
   const double half = l.devices / 2, packages = l.counts[kPackages], dies = l.counts[kDies];
   const double link = l.counts[kPackages] > 1 ? position_rate(l, kMesh) : 0.0;
   double least = half * l.device_rate;
-  for (double a = 1; a < packages; ++a) {
+  for (std::uint32_t i = 1; i < l.counts[kPackages]; ++i) {
+    const double a = i;
     least = std::min(least, a * (packages - a) * link + std::abs(half - a * dies) * l.device_rate);
   }
   return least;

@@ -25,8 +25,8 @@ std::vector<std::uint32_t> pattern(const Fabric& fabric, const std::vector<Devic
     }
   };
   record([&](DeviceId d) { return fabric.node_of(d); });
-  for (PlaneId p = 0; p < fabric.planes().size(); ++p)
-    record([&](DeviceId d) { return fabric.instance_of(p, d); });
+  for (std::size_t i = 0; i < fabric.planes().size(); ++i)
+    record([&](DeviceId d) { return fabric.instance_of(static_cast<PlaneId>(i), d); });
   return first_with;
 }
 

@@ -182,8 +182,7 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
   l.expert = p.expert;
   l.expert_tensor = p.expert_tensor > 0 ? p.expert_tensor : p.tensor;
   l.sequence = p.sequence && p.tensor > 1;
-  // A schedule of 1f1b with virtual stages would leave them unused: the schedule follows the
-  // degree.
+  // The schedule follows the degree: 1F1B with one stage per rank, interleaved with more.
   l.virtual_stages = p.virtual_stages;
   check_model(model, l, t, checks);
   check_experts(model, l, checks);

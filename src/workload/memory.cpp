@@ -215,6 +215,25 @@ std::string advice(const ModelSpec& model, const ParallelismSpec& p, const Train
 
 }  // namespace
 
+namespace {
+
+/// Attention parameters of one rank. Replicated over the tensor group: MLA's down-projections and
+/// latent norms, and KV heads where there are fewer of them than ranks.
+double attention_per_rank(const ModelSpec& model, const LayerParameters& q, int tensor) {
+  const double h = model.hidden;
+  if (model.mla) {
+    const MlaSpec& mla = *model.mla;
+    const double whole =
+        h * mla.q_rank + h * (mla.kv_rank + mla.rope_dim) + mla.q_rank + mla.kv_rank;
+    return (q.attention - whole) / tensor + whole;
+  }
+  const AttentionShape a = attention_shape(model);
+  const double head = 2 * h * model.head_dim;
+  return (q.attention - a.kv_heads * head) / tensor + kv_heads_per_rank(a, tensor) * head;
+}
+
+}  // namespace
+
 ChunkContent chunk_content(const ModelSpec& model, const ParallelLayout& l, int stage, int chunk) {
   ChunkContent content;
   content.layers = l.layers[static_cast<std::size_t>(stage)][static_cast<std::size_t>(chunk)];
@@ -230,7 +249,7 @@ ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayou
   ShardedParameters p;
   for (const int layer : content.layers) {
     const LayerParameters q = layer_parameters(model, layer);
-    p.dense += (q.attention + q.dense_ffn) / l.tensor + q.router + q.norms;
+    p.dense += attention_per_rank(model, q, l.tensor) + q.dense_ffn / l.tensor + q.router + q.norms;
     p.experts += q.experts / (l.expert * l.expert_tensor);
     if (layer >= model.layers)
       p.dense += 2.0 * model.hidden * model.hidden / l.tensor;  // MTP: 2h -> h
@@ -240,7 +259,11 @@ ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayou
   // A tied head lives a second time on the last stage of a pipeline.
   if (content.head) {
     const bool own_copy = !model.tied_embedding || l.pipeline > 1;
-    p.dense += own_copy ? static_cast<double>(model.vocabulary) * model.hidden / l.tensor : 0;
+    const double table = static_cast<double>(model.vocabulary) * model.hidden / l.tensor;
+    p.dense += own_copy ? table : 0;
+    // MTP modules look the next token up: a second table unless the stage has the embedding or the
+    // tied head.
+    if (model.mtp_layers > 0 && !content.embedding && !model.tied_embedding) p.dense += table;
     p.dense += model.hidden * (model.layer_norm ? 2.0 : 1.0);
   }
   return p;

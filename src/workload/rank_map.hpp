@@ -18,7 +18,7 @@ enum class GroupKind : std::uint8_t {
   expert,         ///< EP: the experts of one layer
   expert_tensor,  ///< TP inside the experts
   expert_data,    ///< ranks that hold the same experts
-  embedding       ///< first and last stage of a tied embedding
+  embedding       ///< first and last stage of a tied embedding, or of one that MTP modules share
 };
 inline constexpr std::size_t kGroupKinds = 7;
 

@@ -242,11 +242,12 @@ void StepBuilder::reduce_gradients() {
   label_ = pass;
 }
 
-/// First and last stage hold a tied embedding each and sum its gradients (Megatron-LM, embedding
-/// group).
+/// First and last stage hold a tied embedding each, or that of the MTP modules, and sum its
+/// gradients (Megatron-LM, embedding group).
 void StepBuilder::reduce_tied_embedding() {
   const bool end = stage_ == 0 || static_cast<int>(stage_) == layout_.pipeline - 1;
-  if (!model_.tied_embedding || layout_.pipeline == 1 || !end || training_.frozen_base != 0) return;
+  const bool twice = model_.tied_embedding || model_.mtp_layers > 0;
+  if (!twice || layout_.pipeline == 1 || !end || training_.frozen_base != 0) return;
   const double table = static_cast<double>(model_.vocabulary) * model_.hidden / layout_.tensor;
   if (const auto task = start({GroupKind::embedding, CollectiveType::ALL_REDUCE,
                                table * format_bytes(training_.formats.gradients)}))
@@ -276,7 +277,7 @@ void StepBuilder::finish_rank() {
   host.seconds = software_.step_overhead.value();
   host.kernels = 0;
   run_op(ops_.id(host));
-  flush(Purpose::other);
+  flush(Purpose::other, Stream::host);
 }
 
 // ---------------------------------------------------------------- tasks
@@ -297,9 +298,9 @@ void StepBuilder::run_op(std::uint32_t op) {
     pending_.push_back({op, 1});
 }
 
-void StepBuilder::flush(Purpose purpose) {
+void StepBuilder::flush(Purpose purpose, Stream stream) {
   if (pending_.empty()) return;
-  const TaskId task = add_task(TaskKind::compute, purpose, Stream::compute, sequence_id(pending_));
+  const TaskId task = add_task(TaskKind::compute, purpose, stream, sequence_id(pending_));
   pending_.clear();
   frontier_.assign(1, task);
 }

@@ -47,7 +47,7 @@ class StepBuilder {
   // tasks
   TaskId add_task(TaskKind, Purpose, Stream, std::uint32_t op);
   void run_op(std::uint32_t op);
-  void flush(Purpose = Purpose::compute);
+  void flush(Purpose = Purpose::compute, Stream = Stream::compute);
   [[nodiscard]] std::optional<TaskId> start(const Communication&);
   [[nodiscard]] std::optional<TaskId> start(std::uint32_t communication);
   std::uint32_t sequence_id(const OpSequence&);

@@ -9,7 +9,8 @@ namespace xpusim {
 TaskGraph build_training_step(const ModelSpec& model, const ParallelismSpec& parallelism,
                               const TrainingSpec& training, const Fabric& fabric,
                               const SoftwareSpec& software, TrainingStepOptions options) {
-  const ParallelLayout layout = resolve_layout(model, parallelism, training, fabric.devices());
+  const ParallelLayout layout = resolve_layout(
+      model, parallelism, training, options.devices > 0 ? options.devices : fabric.devices());
   if (options.fold)
     if (const std::string reason = folding_obstacle(layout, parallelism, fabric); !reason.empty())
       throw InputError("cannot-fold", "folding is not possible: " + reason,

@@ -123,3 +123,44 @@ TEST_CASE("a trace path in a scenario starts at the scenario's file", "[cli]") {
   CHECK(elsewhere.code == 2);
   CHECK_THAT(elsewhere.err, Contains("no file no/such.0.et"));
 }
+
+namespace {
+/// Microseconds in the first row of a collective's table.
+double microseconds(const std::string& arguments) {
+  const Outcome o = xpusim("collective " + arguments + " --format json -q");
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  const auto at = o.out.find("\"time_s\":");
+  REQUIRE(at != std::string::npos);
+  return 1e6 * std::stod(o.out.substr(at + 9));
+}
+}  // namespace
+
+TEST_CASE("a faster scale-out link never slows a collective over supernodes", "[cli][property]") {
+  for (const char* bytes : {"64KiB", "64MiB"}) {
+    double before = 1e9;
+    for (const char* rate : {"25", "50", "100", "200", "380", "390", "800"}) {
+      const double now =
+          microseconds(std::string("all_reduce --system dgx-h100 --nodes 2 --ranks 16 --bytes ") +
+                       bytes + " --set 'link.ib-ndr400.bandwidth=" + rate + " GB/s'");
+      INFO(bytes << " at " << rate << " GB/s");
+      CHECK(now <= before * (1 + 1e-9));
+      before = now;
+    }
+  }
+}
+
+TEST_CASE("a job on some of the chips is counted on those alone", "[cli]") {
+  const std::string run =
+      "run quickstart --systems gb200-nvl72 --format json -q --set model=llama-3.1-8b "
+      "--set systems.1.chips=8 --set systems.1.parallelism.pipeline=1 ";
+  const Outcome derived = xpusim(run + "--set systems.1.parallelism.data=0");
+  const Outcome given = xpusim(run + "--set systems.1.parallelism.data=1");
+  CHECK(derived.code == 0);
+  const auto results = [](const std::string& text) {
+    return text.substr(text.find("\"results\""));
+  };
+  CHECK(results(derived.out) == results(given.out));
+  const Outcome idle = xpusim(run + "--set systems.1.parallelism.data=1 --set systems.1.chips=16");
+  CHECK_THAT(idle.out, Contains("8 of 16 ranks are idle"));
+}

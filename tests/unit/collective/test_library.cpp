@@ -159,3 +159,18 @@ TEST_CASE("the tuner does not count the time a pipeline takes to fill", "[collec
   CHECK(fill > 0);
   CHECK(chosen.idle_time.value() - fill < ring.idle_time.value());
 }
+
+TEST_CASE("in-switch reduction takes its own row or none", "[collective][tuner]") {
+  const Fabric fabric = switch_fabric(8, true);
+  CollectiveLibrarySpec library = small_library();
+  const CollectiveContext context{&fabric, &library};
+  const CollectiveOptions named{.algorithm = "in_switch", .protocol = {}, .plane = {}};
+  // Asked for by name below its smallest group: the row still gives its base latency.
+  CHECK(plan_collective(context, ALL_REDUCE, Bytes(1e3), first_devices(2), named).idle_time >
+        Seconds(25e-6));
+  library.algorithms.pop_back();
+  for (LibraryAlgorithmSpec& row : library.algorithms) row.links = {"another"};
+  CHECK(plan_collective(context, ALL_REDUCE, Bytes(1e9), first_devices(8)).algorithm == "ring");
+  CHECK_THROWS_AS(plan_collective(context, ALL_REDUCE, Bytes(1e9), first_devices(8), named),
+                  InputError);
+}

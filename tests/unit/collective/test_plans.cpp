@@ -121,7 +121,7 @@ TEST_CASE("refusals name the way out", "[collective][refusal]") {
   CHECK(
       refusal(fabric, ALL_REDUCE, first_devices(3),
               {.algorithm = "hierarchical", .protocol = {}, .plane = {}}) ==
-      "error[unsupported-algorithm]: algorithm 'hierarchical' needs a faster plane that splits 3 "
+      "error[unsupported-algorithm]: algorithm 'hierarchical' needs a plane that splits 3 "
       "devices (0 to 2) "
       "evenly, and one between the parts\n"
       "  help: these can: ring, bidirectional_ring, halving_doubling, double_binary_tree, direct");

@@ -39,7 +39,7 @@ constexpr const char* scenario_text = R"({
   "schema": 1, "kind": "scenario", "name": "ask", "question": "How fast?", "workload": "training",
   "systems": [{"system": "box"}, {"system": "box", "chips": 8, "parallelism": {"tensor": 8}}],
   "model": "tiny", "parallelism": {"tensor": 2},
-  "training": {"global_batch": 64, "sequence": 4096, "schedule": "1f1b"},
+  "training": {"global_batch": 64, "sequence": 4096},
   "network": {"fidelity": "auto"}, "seed": 18446744073709551615,
   "expect": {"training.step_time_s": "< 10"}
 })";
@@ -92,7 +92,6 @@ TEST_CASE("a scenario is read with its own words for enums", "[config][catalogue
   Catalogue parts = catalogue();
   const auto [scenario, document] = parts.load_scenario("ask");
   CHECK(scenario.kind == ScenarioKind::training);
-  CHECK(scenario.training.schedule == PipelineSchedule::one_f_one_b);
   CHECK(scenario.network.fidelity == Fidelity::automatic);
   CHECK(scenario.seed == 18446744073709551615u);
   CHECK(scenario.systems.at(1).parallelism->tensor == 8);
