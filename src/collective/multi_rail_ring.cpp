@@ -76,8 +76,8 @@ Traffic traffic(const Request& r) {
   Phase phase;
   for (std::uint32_t c = 0; c < k; ++c) {
     const Channel ring = make_channel(levels, c);
-    phase.latency = std::max({phase.latency, journey(r, ring, chunk) - busy,
-                              tail(r, ring, k, chunk[0])});
+    phase.latency =
+        std::max({phase.latency, journey(r, ring, chunk) - busy, tail(r, ring, k, chunk[0])});
     for (std::size_t p = 0; p < ring.order.size(); ++p) {
       const Volume v{ring.order[p], ring.order[(p + 1) % ring.order.size()], volume};
       (ring.outer[p] ? phase.outer_volumes : phase.volumes).push_back(v);
