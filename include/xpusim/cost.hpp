@@ -93,6 +93,7 @@ class CostModel {
   CostOptions options_;
   std::shared_ptr<const CurveSet> curves_;
   mutable std::vector<std::string> notes_;
+  mutable bool cap_noted_ = false;
 };
 
 /// Bytes of one stored element of a format, scales of block formats included; 0 for an unknown

@@ -1,16 +1,18 @@
 #include "cli/app.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -69,6 +71,15 @@ int report_bug(const char* what) {
   return our_bug;
 }
 
+/// A report that did not reach stdout whole is a failure, whatever it said.
+int finish_output(int code) {
+  errno = 0;
+  if (std::cout.flush() && std::fflush(stdout) == 0) return code;
+  fmt::print(stderr, "error[cannot-write]: cannot write to stdout{}{}\n", errno != 0 ? ": " : "",
+             errno != 0 ? std::strerror(errno) : "");
+  return bad_input;
+}
+
 /// Notes to people go to stderr through one logger: -q leaves errors, -v adds what was resolved.
 void set_up_logging(const GlobalOptions& global) {
   spdlog::set_default_logger(spdlog::stderr_logger_st("xpusim"));
@@ -97,13 +108,17 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, int argc, ch
       for (const CLI::Option* option : at->get_options()) {
         for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
       }
-    } else if (at == &app && !word.starts_with("-")) {
-      for (const Command& command : kCommands) known.emplace_back(command.name);
+    } else if (!word.starts_with("-")) {
+      for (const CLI::App* sub : at->get_subcommands(nullptr)) {
+        if (!sub->get_group().empty()) known.push_back(sub->get_name());
+      }
     }
     const std::string bare = word.substr(0, word.find('='));
     if (!known.empty() && std::find(known.begin(), known.end(), bare) == known.end()) {
       const std::string_view near = nearest_word(bare, known);
       if (!near.empty()) given = fmt::format("'{}': did you mean '{}'?\n", bare, near);
+      if (near.empty() && !word.starts_with("-"))
+        given = fmt::format("'{}': the commands are {}\n", bare, fmt::join(known, ", "));
       break;
     }
   }
@@ -147,7 +162,7 @@ bool use_color(const GlobalOptions& global) {
 
 void emit(const std::string& text, const std::optional<std::filesystem::path>& path) {
   if (!path) {
-    std::cout << text << std::flush;
+    std::cout << text;
     return;
   }
   namespace fs = std::filesystem;
@@ -196,9 +211,9 @@ int run_app(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     set_up_logging(global);
-    return chosen();
+    return finish_output(chosen());
   } catch (const CLI::ParseError& e) {
-    return report_usage(app, e, argc, argv);
+    return finish_output(report_usage(app, e, argc, argv));
   } catch (const InputError& e) {
     fmt::print(stderr, "{}\n", render(e.diagnostics(), use_color(global)));
     return bad_input;

@@ -19,6 +19,10 @@ struct CollectiveArguments {
 double parse_bytes(const std::string& text) {
   const ParsedQuantity parsed = parse_quantity(text, DimensionOf<Bytes>::value);
   if (!parsed.value) throw InputError("bad-bytes", "--bytes: " + parsed.message, parsed.help);
+  if (!(*parsed.value >= 1 && *parsed.value <= 1e18)) {
+    throw InputError("bad-bytes", fmt::format("--bytes: '{}' is not a buffer size", text),
+                     "write 1 B to 1 EB, for example 64MiB");
+  }
   return *parsed.value;
 }
 
@@ -74,6 +78,7 @@ int run_collective(const CollectiveArguments& a, const GlobalOptions& global) {
   scenario.collective.type = std::string(to_string(type));
   scenario.collective.ranks = a.ranks;
   scenario.collective.bytes = parse_sizes(a.bytes);
+  if (type == CollectiveType::BARRIER) scenario.collective.bytes.resize(1);  // it has no size
   scenario.collective.algorithm = a.algorithm;
   scenario.collective.protocol = a.protocol;
   if (!a.plane.empty()) scenario.network.planes["other"] = a.plane;
@@ -91,11 +96,11 @@ std::function<int()> declare_collective(CLI::App& app, const GlobalOptions& glob
   app.add_option("--system", a->system, "System part (xpusim list systems)")->required();
   app.add_option("--ranks", a->ranks,
                  "Devices that take part, from device 0 (default: all of one supernode)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 24));
   app.add_option("--bytes", a->bytes,
                  "Size, sizes A,B,C or range A..B (doubling); as nccl-tests counts them");
   app.add_option("--nodes", a->nodes, "Build the system with so many nodes")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 24));
   app.add_option("--software", a->software, "Software profile instead of the chip's default");
   app.add_option("--algorithm", a->algorithm,
                  "Algorithm instead of the tuner's choice (xpusim list collectives)");

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <charconv>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -123,19 +124,24 @@ int run_scenario(const ScenarioArguments& arguments, const GlobalOptions& global
   select_systems(scenario, arguments.systems);
   if (scenario.systems.empty())
     throw InputError("no-systems", "the scenario names no system", "add \"systems\"");
-  if (!arguments.baseline.empty()) scenario.baseline = arguments.baseline;
-  if (compare && scenario.baseline.empty()) scenario.baseline = scenario.systems.front().system;
-  if (!compare) scenario.baseline.clear();
-  if (compare) {
-    std::vector<std::string> names;
-    for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
-    if (std::find(names.begin(), names.end(), scenario.baseline) == names.end()) {
-      const std::string_view near = nearest_word(scenario.baseline, names);
-      throw InputError(
-          "unknown-baseline",
-          fmt::format("the baseline '{}' is not among the systems", scenario.baseline),
-          near.empty() ? "choose one of the systems" : fmt::format("did you mean '{}'?", near));
-    }
+  std::vector<std::string> names;
+  for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
+  const auto taken = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  // --systems may leave the scenario's own baseline out: then the first system serves.
+  if (!arguments.baseline.empty()) {
+    scenario.baseline = arguments.baseline;
+  } else if (scenario.baseline.empty() ||
+             (!arguments.systems.empty() && !taken(scenario.baseline))) {
+    scenario.baseline = compare || !scenario.baseline.empty() ? names.front() : "";
+  }
+  if (!scenario.baseline.empty() && !taken(scenario.baseline)) {
+    const std::string_view near = nearest_word(scenario.baseline, names);
+    throw InputError(
+        "unknown-baseline",
+        fmt::format("the baseline '{}' is not among the systems", scenario.baseline),
+        near.empty() ? "choose one of the systems" : fmt::format("did you mean '{}'?", near));
   }
   return simulate_and_report(catalogue, scenario, resolved_json(catalogue, document),
                              arguments.simulation, global);
@@ -171,7 +177,17 @@ void add_simulation_options(CLI::App& app, SimulationOptions& options) {
                  "Write the report into this folder instead of stdout");
   app.add_option("--fidelity", options.fidelity, "flow, fluid, analytic or auto")
       ->check(CLI::IsMember({"flow", "fluid", "analytic", "auto"}));
-  app.add_option("--seed", options.seed, "Seed of everything random");
+  app.add_option("--seed", options.seed, "Seed of everything random")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            std::uint64_t seed = 0;
+            const char* end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, seed);
+            return read.ec == std::errc() && read.ptr == end
+                       ? std::string()
+                       : fmt::format("'{}' is not a whole number from 0 to 2^64-1", text);
+          },
+          "UINT"));
   app.add_flag("--timing", options.timing, "Add wall time and peak memory to the report");
   app.add_option("-j,--jobs", options.jobs, "Simulations at once (default: processors)");
 }
@@ -182,6 +198,7 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
   ScenarioSpec scenario = asked;
   if (options.has_seed) scenario.seed = options.seed;
   if (!options.fidelity.empty()) scenario.network.fidelity = parse_fidelity(options.fidelity);
+  (void)missed_expectations(scenario, {});  // refuses unknown figures before the work
   std::vector<std::function<std::string()>> jobs;
   for (std::size_t i = 0; i < scenario.systems.size(); ++i) {
     jobs.emplace_back([input = resolve_run(catalogue, scenario, i), timing = options.timing] {

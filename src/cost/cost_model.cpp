@@ -217,9 +217,13 @@ void CostModel::settle_clock(const ComputeOp& op, const Bounds& b, OpCost& cost)
   const double cap =
       options_.power_cap.value() > 0 ? std::min(options_.power_cap.value(), rated) : rated;
   const ClockChoice choice = xpusim::settle_clock(problem, rated / dies, cap / dies);
-  if (choice.cap_missed)
-    note(fmt::format("the power cap of {} is below what {} draws at its lowest clock",
-                     to_string(Watts(cap)), op.label));
+  if (choice.cap_missed && !cap_noted_) {
+    cap_noted_ = true;
+    note(
+        fmt::format("the power cap of {} is below what some kernels draw at the lowest clock ({} "
+                    "first): they exceed it",
+                    to_string(Watts(cap)), op.label));
+  }
   cost.clock = choice.clock;
   cost.duration = Seconds(choice.seconds);
   cost.energy = Joules(problem.compute_energy * std::pow(choice.clock, problem.exponent - 1) +

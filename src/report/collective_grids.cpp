@@ -19,6 +19,9 @@ const CollectiveResult* same_row(const SystemResult* baseline, const CollectiveR
 
 // Columns and units as in nccl-tests (doc/PERFORMANCE.md): microseconds, 10^9 bytes/s.
 std::vector<std::string> cells_of(const CollectiveResult& row) {
+  const auto rate = [](double value) {  // a barrier has none
+    return value > 0 ? fmt::format("{:.2f}", value / 1e9) : std::string("-");
+  };
   return {fmt::format("{:.0f}", row.bytes),
           row.type,
           fmt::format("{}", row.ranks),
@@ -26,8 +29,8 @@ std::vector<std::string> cells_of(const CollectiveResult& row) {
           row.protocol.empty() ? "-" : row.protocol,
           row.plane.empty() ? "-" : row.plane,
           fmt::format("{:.2f}", row.time_s * 1e6),
-          fmt::format("{:.2f}", row.algbw_bytes_per_s / 1e9),
-          fmt::format("{:.2f}", row.busbw_bytes_per_s / 1e9)};
+          rate(row.algbw_bytes_per_s),
+          rate(row.busbw_bytes_per_s)};
 }
 
 }  // namespace

@@ -5,9 +5,8 @@
 #include "simulation/run_context.hpp"
 
 namespace xpusim {
-namespace {
 
-CollectiveResult measured(const CollectivePlan& plan, const Fabric& fabric, Seconds time) {
+CollectiveResult collective_result(const CollectivePlan& plan, const Fabric& fabric, Seconds time) {
   CollectiveResult row;
   row.type = std::string(to_string(plan.type));
   row.bytes = plan.bytes;
@@ -17,13 +16,15 @@ CollectiveResult measured(const CollectivePlan& plan, const Fabric& fabric, Seco
   for (const PlaneId plane : plan.planes)
     row.plane += (row.plane.empty() ? "" : "+") + fabric.planes()[plane].name;
   row.time_s = time.value();
-  if (row.time_s > 0) {
+  if (row.time_s > 0 && plan.type != CollectiveType::BARRIER) {
     row.algbw_bytes_per_s = plan.bytes / row.time_s;
     row.busbw_bytes_per_s =
         row.algbw_bytes_per_s * busbw_factor(plan.type, static_cast<int>(plan.ranks));
   }
   return row;
 }
+
+namespace {
 
 /// Runs one size after another on the same machine, each alone.
 struct Sweep {
@@ -70,6 +71,9 @@ void simulate_collectives(const RunContext& context, SystemResult& result) {
                      "lower the ranks, build more nodes, or count dies as ranks");
   }
   CollectiveOptions options{spec.algorithm, spec.protocol, ""};
+  if (const auto named = scenario.network.algorithms.find(spec.type);
+      options.algorithm.empty() && named != scenario.network.algorithms.end())
+    options.algorithm = named->second;
   if (const auto plane = scenario.network.planes.find("other");
       plane != scenario.network.planes.end())
     options.plane = plane->second;
@@ -84,7 +88,8 @@ void simulate_collectives(const RunContext& context, SystemResult& result) {
   sweep.run.machine->at(Seconds(0.0), [&sweep] { sweep.start_next(); });
   sweep.run.machine->run();
   for (std::size_t i = 0; i < sweep.plans.size(); ++i) {
-    result.collective.push_back(measured(*sweep.plans[i], context.fabric(), sweep.times.at(i)));
+    result.collective.push_back(
+        collective_result(*sweep.plans[i], context.fabric(), sweep.times.at(i)));
   }
   result.links = sweep.run.links->result();
   result.simulation.fidelity = fidelity_word(sweep.run.machine->fidelity());

@@ -2,6 +2,8 @@
 
 #include <fstream>
 #include <iterator>
+#include <set>
+#include <tuple>
 
 #include "simulation/run_context.hpp"
 #include "xpusim/trace.hpp"
@@ -53,18 +55,12 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
     out.skipped += count;
     result.notes.push_back(fmt::format("ignored {} times: {}", count, reason));
   }
+  // One row for all groups that do the same.
+  std::set<std::tuple<std::string, double, std::uint64_t, std::string, std::string, double>> known;
   for (const auto& plan : run.plans) {
-    CollectiveResult row;
-    row.type = std::string(to_string(plan->type));
-    row.bytes = plan->bytes;
-    row.ranks = plan->ranks;
-    row.algorithm = plan->algorithm;
-    row.protocol = plan->protocol;
-    row.time_s = plan->idle_time.value();
-    row.algbw_bytes_per_s = row.time_s > 0 ? row.bytes / row.time_s : 0.0;
-    row.busbw_bytes_per_s =
-        row.algbw_bytes_per_s * busbw_factor(plan->type, static_cast<int>(plan->ranks));
-    result.collective.push_back(row);
+    CollectiveResult row = collective_result(*plan, context.fabric(), plan->idle_time);
+    if (known.emplace(row.type, row.bytes, row.ranks, row.algorithm, row.plane, row.time_s).second)
+      result.collective.push_back(std::move(row));
   }
 }
 

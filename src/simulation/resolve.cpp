@@ -37,7 +37,14 @@ RunInput resolve_run(Catalogue& catalogue, const ScenarioSpec& scenario, std::si
   }
   input.software = catalogue.load<SoftwareSpec>(software);
   if (!scenario.model.empty()) input.model = catalogue.load<ModelSpec>(scenario.model);
-  const int packages = input.system.nodes * input.system.chips_per_node;
+  const auto packages = static_cast<std::int64_t>(input.system.nodes) * input.system.chips_per_node;
+  constexpr std::int64_t kPackages = 1 << 24;
+  if (packages > kPackages) {
+    throw InputError("too-large-system",
+                     fmt::format("'{}' with {} nodes has {} chips, more than {}",
+                                 input.entry.system, input.system.nodes, packages, kPackages),
+                     "build fewer nodes");
+  }
   if (input.entry.chips > packages) {
     throw InputError("too-many-chips",
                      fmt::format("{} chips asked of '{}', which has {}", input.entry.chips,

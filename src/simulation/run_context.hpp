@@ -46,6 +46,10 @@ class RunContext {
 
 [[nodiscard]] std::string_view fidelity_word(Fidelity);
 
+/// The row of a collective that took `time`.
+[[nodiscard]] CollectiveResult collective_result(const CollectivePlan&, const Fabric&,
+                                                 Seconds time);
+
 // One function per kind of scenario.
 void simulate_training(const RunContext&, SystemResult&);
 void simulate_replay(const RunContext&, SystemResult&);

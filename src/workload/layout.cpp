@@ -78,6 +78,13 @@ void check_degrees(const ParallelismSpec& p, const TrainingSpec& t, LayoutChecks
 }
 
 void check_devices(const ParallelismSpec& p, std::uint32_t devices, LayoutChecks& checks) {
+  // Degrees are below 2^31; in double their product neither wraps nor loses what is compared.
+  const double product = 1.0 * p.tensor * p.context * p.pipeline * std::max(1, p.data);
+  checks.require(product <= 1e9, "too-few-devices",
+                 fmt::format("TP{} x CP{} x PP{} x DP{} is more ranks than any system has",
+                             p.tensor, p.context, p.pipeline, p.data),
+                 "lower a degree");
+  checks.throw_if_any();
   const auto model_ranks = static_cast<std::uint32_t>(p.tensor * p.context * p.pipeline);
   if (p.data == 0)
     checks.require(devices >= model_ranks && devices % model_ranks == 0, "devices-do-not-divide",
@@ -194,6 +201,14 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
   checks.throw_if_any();
   l.expert_data = l.tensor * l.context * l.data / (l.expert * l.expert_tensor);
   l.micro_batches = t.global_batch / (l.data * t.micro_batch);
+  constexpr std::int64_t kPasses = 2'000'000;  // a few billion activities
+  if (static_cast<std::int64_t>(l.micro_batches) * l.pipeline * l.virtual_stages > kPasses) {
+    throw InputError("too-many-micro-batches",
+                     fmt::format("{} micro-batches through {} stages of {} chunks are too many to "
+                                 "simulate",
+                                 l.micro_batches, l.pipeline, l.virtual_stages),
+                     "raise training.micro_batch or parallelism.data, or lower the global batch");
+  }
   checks.require(
       !model.moe || pipeline_strides_agree(l, p.order), "bad-rank-order",
       fmt::format(

@@ -164,3 +164,44 @@ TEST_CASE("a job on some of the chips is counted on those alone", "[cli]") {
   const Outcome idle = xpusim(run + "--set systems.1.parallelism.data=1 --set systems.1.chips=16");
   CHECK_THAT(idle.out, Contains("8 of 16 ranks are idle"));
 }
+
+TEST_CASE("sizes, seeds and degrees out of range are refused before any work", "[cli][refusal]") {
+  for (const char* arguments :
+       {"collective all_reduce --system dgx-h100 --bytes -1MiB",
+        "collective all_reduce --system dgx-h100 --bytes 0",
+        "collective all_reduce --system dgx-h100 --bytes 1B..1e300B",
+        "collective all_reduce --system dgx-h100 --ranks 0",
+        "collective all_reduce --system dgx-h100 --set system.dgx-h100.nodes=1000000000",
+        "run quickstart --seed -1", "run quickstart --seed 99999999999999999999999",
+        "run quickstart --systems gb200-nvl72 --set training.global_batch=2000000000",
+        "run quickstart --set 'expect={\"zz\": \"< 1\"}'",
+        "run quickstart --systems gb200-nvl72 --set "
+        "'systems.1.parallelism={\"tensor\": 1000000000, \"pipeline\": 1000000000}'",
+        "run quickstart --set baseline=dgx-h100"}) {
+    INFO(arguments);
+    const Outcome o = xpusim(arguments);
+    CHECK(o.code == 2);
+    CHECK(o.out.empty());
+    CHECK_FALSE(o.err.empty());
+  }
+}
+
+TEST_CASE("a report that stdout does not take is an error", "[cli]") {
+  const int status = std::system("cd '" XPUSIM_SOURCE_DIR "' && '" XPUSIM_BINARY
+                                 "' list chips > /dev/full 2> /dev/null");
+  CHECK(WEXITSTATUS(status) == 2);
+}
+
+TEST_CASE("a barrier has one row and no bandwidth", "[cli]") {
+  const Outcome o = xpusim("collective barrier --system dgx-h100 --format json");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("\"busbw_bytes_per_s\": 0"));
+}
+
+TEST_CASE("a scenario's algorithm by collective holds for collectives too", "[cli]") {
+  const Outcome o = xpusim(
+      "run all-reduce-node --systems dgx-h100 --set "
+      "network.algorithms.ALL_REDUCE=halving_doubling");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("halving_doubling") && !Contains("in_switch"));
+}
