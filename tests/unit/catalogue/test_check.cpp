@@ -272,19 +272,10 @@ TEST_CASE("every rule says what it means and gives an example", "[catalogue][che
   }
 }
 
-TEST_CASE("the shipped catalogue and scenarios pass in less than a second",
-          "[catalogue][check][shipped]") {
+TEST_CASE("the shipped catalogue and scenarios pass", "[catalogue][check][shipped]") {
   Catalogue catalogue = parts::shipped();
-  // Processor time: other work on the machine does not count.
-  const std::clock_t start = std::clock();
   const CheckResult result = check_catalogue(catalogue);
-  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   INFO(text(result));
   CHECK(result.exit_code == 0);
   CHECK(result.parts > 30);
-#ifdef NDEBUG
-  CHECK(seconds < 1.0);
-#else
-  CHECK(seconds < 10.0);
-#endif
 }

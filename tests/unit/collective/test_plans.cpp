@@ -30,17 +30,6 @@ std::string refusal(const Fabric& fabric, CollectiveType type, const std::vector
   return "accepted";
 }
 
-double seconds_of(const std::function<void()>& work) {
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
 }  // namespace
 
 TEST_CASE("names of collectives are read in any case, with or without underscores",
@@ -218,15 +207,10 @@ TEST_CASE("uniform all-to-all over leaves loads the links as pair by pair", "[co
   }
 }
 
-TEST_CASE("lowering a ring all-reduce of 384 ranks takes less than 50 ms", "[collective][scale]") {
+TEST_CASE("a ring all-reduce of 384 ranks has 2 (n - 1) n messages", "[collective][scale]") {
   const Fabric fabric = switch_fabric(384);
   const std::vector<DeviceId> members = first_devices(384);
   const CollectivePlan p =
       plan(fabric, ALL_REDUCE, 1e9, members, {.algorithm = "ring", .protocol = {}, .plane = {}});
-  std::size_t messages = 0;
-  const double seconds = seconds_of([&] {
-    messages = lower_messages({&fabric, nullptr}, p, members).messages.size();
-  });
-  CHECK(messages == 294144);
-  CHECK(seconds < 0.05);
+  CHECK(lower_messages({&fabric, nullptr}, p, members).messages.size() == 2 * 383 * 384);
 }
