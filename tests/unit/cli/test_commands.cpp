@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "support/temporary_folder.hpp"
+
 using Catch::Matchers::Contains;
 
 namespace {
@@ -23,62 +25,59 @@ std::string slurp(const std::filesystem::path& path) {
 }
 
 /// Runs xpusim in the source folder.
-Outcome xpusim(const std::string& arguments) {
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("xpusim-test-" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
+Outcome invoke(const std::string& arguments) {
+  const xpusim::test::TemporaryFolder folder;
   const std::string command = "cd '" XPUSIM_SOURCE_DIR "' && NO_COLOR=1 '" XPUSIM_BINARY "' " +
-                              arguments + " >'" + (folder / "out").string() + "' 2>'" +
-                              (folder / "err").string() + "'";
+                              arguments + " >'" + (folder / "out") + "' 2>'" + (folder / "err") +
+                              "'";
   const int status = std::system(command.c_str());
   Outcome outcome{WEXITSTATUS(status), slurp(folder / "out"), slurp(folder / "err")};
-  std::filesystem::remove_all(folder);
   return outcome;
 }
 
 }  // namespace
 
 TEST_CASE("a mistyped command names the nearest and exits 2", "[cli]") {
-  const Outcome o = xpusim("comapre scenarios/training/quickstart.json");
+  const Outcome o = invoke("comapre scenarios/training/quickstart.json");
   CHECK(o.code == 2);
   CHECK(o.out.empty());
   CHECK_THAT(o.err, Contains("did you mean 'compare'?"));
 }
 
 TEST_CASE("a mistyped option names the nearest and exits 2", "[cli]") {
-  const Outcome o = xpusim("collective all_reduce --system dgx-h100 --byte 1MiB");
+  const Outcome o = invoke("collective all_reduce --system dgx-h100 --byte 1MiB");
   CHECK(o.code == 2);
   CHECK_THAT(o.err, Contains("did you mean '--bytes'?"));
 }
 
 TEST_CASE("a scenario that does not exist exits 2 and says which names there are near", "[cli]") {
-  const Outcome o = xpusim("run quickstar");
+  const Outcome o = invoke("run quickstar");
   CHECK(o.code == 2);
   CHECK_THAT(o.err, Contains("did you mean 'quickstart'?"));
 }
 
 TEST_CASE("an override with a wrong unit points at itself and exits 2", "[cli]") {
-  const Outcome o = xpusim("run quickstart --set power.cap=500GB");
+  const Outcome o = invoke("run quickstart --set power.cap=500GB");
   CHECK(o.code == 2);
   CHECK_THAT(o.err, Contains("error[unit-mismatch]") && Contains("--set"));
 }
 
 TEST_CASE("sizes that are no range are refused", "[cli]") {
-  CHECK(xpusim("collective all_reduce --system dgx-h100 --bytes 1MiB..1KiB").code == 2);
-  CHECK(xpusim("collective all_reduce --system dgx-h100 --bytes 1Gb").code == 2);
-  CHECK(xpusim("collective all_redcue --system dgx-h100").code == 2);
+  CHECK(invoke("collective all_reduce --system dgx-h100 --bytes 1MiB..1KiB").code == 2);
+  CHECK(invoke("collective all_reduce --system dgx-h100 --bytes 1Gb").code == 2);
+  CHECK(invoke("collective all_redcue --system dgx-h100").code == 2);
 }
 
 TEST_CASE("the same command gives the same bytes, on one process or two", "[cli]") {
-  const Outcome one = xpusim("compare quickstart --format json -j 1");
-  const Outcome two = xpusim("compare quickstart --format json -j 2");
+  const Outcome one = invoke("compare quickstart --format json -j 1");
+  const Outcome two = invoke("compare quickstart --format json -j 2");
   CHECK(one.code == 0);
   CHECK(one.out == two.out);
   CHECK_THAT(one.out, Contains("\"schema\": 1") && Contains("\"tokens_per_s_per_chip\""));
 }
 
 TEST_CASE("one system that cannot run leaves the others' results", "[cli]") {
-  const Outcome o = xpusim("compare quickstart --systems gb200-nvl72,dgx-h100 --format csv");
+  const Outcome o = invoke("compare quickstart --systems gb200-nvl72,dgx-h100 --format csv");
   CHECK(o.code == 2);
   CHECK_THAT(o.out, Contains("gb200-nvl72"));
   CHECK_THAT(o.err, Contains("dgx-h100"));
@@ -86,15 +85,15 @@ TEST_CASE("one system that cannot run leaves the others' results", "[cli]") {
 
 TEST_CASE("a missed expectation exits 1", "[cli]") {
   const Outcome o =
-      xpusim("run quickstart --set 'expect={\"training.mfu\": \"> 2\"}' --format csv");
+      invoke("run quickstart --set 'expect={\"training.mfu\": \"> 2\"}' --format csv");
   CHECK(o.code == 1);
   CHECK_THAT(o.err, Contains("expectation missed"));
 }
 
 TEST_CASE("a report goes into a folder whole or not at all", "[cli]") {
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("xpusim-out-" + std::to_string(getpid()));
-  const Outcome o = xpusim("table semianalysis-chips --format csv -o '" + folder.string() + "'");
+  const xpusim::test::TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary / "made";
+  const Outcome o = invoke("table semianalysis-chips --format csv -o '" + folder.string() + "'");
   CHECK(o.code == 0);
   CHECK(o.out.empty());
   CHECK_THAT(slurp(folder / "semianalysis-chips.csv"), Contains("780"));
@@ -102,23 +101,22 @@ TEST_CASE("a report goes into a folder whole or not at all", "[cli]") {
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     files += entry.is_regular_file() ? 1 : 0;
   CHECK(files == 1);
-  std::filesystem::remove_all(folder);
-  CHECK(xpusim("table semianalysis-chips -o /proc/nowhere").code == 2);
+  CHECK(invoke("table semianalysis-chips -o /proc/nowhere").code == 2);
 }
 
 TEST_CASE("the catalogue checks clean and lists its parts", "[cli]") {
-  CHECK(xpusim("check").code == 0);
-  CHECK_THAT(xpusim("list systems").out, Contains("cloudmatrix-384") && Contains("gb200-nvl72"));
-  CHECK_THAT(xpusim("describe ascend-910c").out, Contains("752"));
-  CHECK(xpusim("internal generate-docs --check").code == 0);
+  CHECK(invoke("check").code == 0);
+  CHECK_THAT(invoke("list systems").out, Contains("cloudmatrix-384") && Contains("gb200-nvl72"));
+  CHECK_THAT(invoke("describe ascend-910c").out, Contains("752"));
+  CHECK(invoke("internal generate-docs --check").code == 0);
 }
 
 TEST_CASE("a trace path in a scenario starts at the scenario's file", "[cli]") {
   const Outcome o =
-      xpusim("run '" XPUSIM_SOURCE_DIR "/scenarios/replay/gpt-tp2-dp2.json' --format csv");
+      invoke("run '" XPUSIM_SOURCE_DIR "/scenarios/replay/gpt-tp2-dp2.json' --format csv");
   CHECK(o.code == 0);
   CHECK_THAT(o.out, Contains("gb200-nvl72"));
-  const Outcome elsewhere = xpusim(
+  const Outcome elsewhere = invoke(
       "run '" XPUSIM_SOURCE_DIR "/scenarios/replay/gpt-tp2-dp2.json' --set replay.trace=no/such");
   CHECK(elsewhere.code == 2);
   CHECK_THAT(elsewhere.err, Contains("no file no/such.0.et"));
@@ -127,7 +125,7 @@ TEST_CASE("a trace path in a scenario starts at the scenario's file", "[cli]") {
 namespace {
 /// Microseconds in the first row of a collective's table.
 double microseconds(const std::string& arguments) {
-  const Outcome o = xpusim("collective " + arguments + " --format json -q");
+  const Outcome o = invoke("collective " + arguments + " --format json -q");
   INFO(o.err);
   REQUIRE(o.code == 0);
   const auto at = o.out.find("\"time_s\":");
@@ -154,14 +152,14 @@ TEST_CASE("a job on some of the chips is counted on those alone", "[cli]") {
   const std::string run =
       "run quickstart --systems gb200-nvl72 --format json -q --set model=llama-3.1-8b "
       "--set systems.1.chips=8 --set systems.1.parallelism.pipeline=1 ";
-  const Outcome derived = xpusim(run + "--set systems.1.parallelism.data=0");
-  const Outcome given = xpusim(run + "--set systems.1.parallelism.data=1");
+  const Outcome derived = invoke(run + "--set systems.1.parallelism.data=0");
+  const Outcome given = invoke(run + "--set systems.1.parallelism.data=1");
   CHECK(derived.code == 0);
   const auto results = [](const std::string& text) {
     return text.substr(text.find("\"results\""));
   };
   CHECK(results(derived.out) == results(given.out));
-  const Outcome idle = xpusim(run + "--set systems.1.parallelism.data=1 --set systems.1.chips=16");
+  const Outcome idle = invoke(run + "--set systems.1.parallelism.data=1 --set systems.1.chips=16");
   CHECK_THAT(idle.out, Contains("8 of 16 ranks are idle"));
 }
 
@@ -179,7 +177,7 @@ TEST_CASE("sizes, seeds and degrees out of range are refused before any work", "
         "'systems.1.parallelism={\"tensor\": 1000000000, \"pipeline\": 1000000000}'",
         "run quickstart --set baseline=dgx-h100"}) {
     INFO(arguments);
-    const Outcome o = xpusim(arguments);
+    const Outcome o = invoke(arguments);
     CHECK(o.code == 2);
     CHECK(o.out.empty());
     CHECK_FALSE(o.err.empty());
@@ -193,13 +191,13 @@ TEST_CASE("a report that stdout does not take is an error", "[cli]") {
 }
 
 TEST_CASE("a barrier has one row and no bandwidth", "[cli]") {
-  const Outcome o = xpusim("collective barrier --system dgx-h100 --format json");
+  const Outcome o = invoke("collective barrier --system dgx-h100 --format json");
   CHECK(o.code == 0);
   CHECK_THAT(o.out, Contains("\"busbw_bytes_per_s\": 0"));
 }
 
 TEST_CASE("a scenario's algorithm by collective holds for collectives too", "[cli]") {
-  const Outcome o = xpusim(
+  const Outcome o = invoke(
       "run all-reduce-node --systems dgx-h100 --set "
       "network.algorithms.ALL_REDUCE=halving_doubling");
   CHECK(o.code == 0);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temporary_folder.hpp"
 #include "xpusim/config.hpp"
 
 using namespace xpusim;
@@ -305,8 +306,8 @@ TEST_CASE("two files of one name and kind are refused", "[config][catalogue]") {
 
 TEST_CASE("a scenario by path may extend its neighbour", "[config][catalogue]") {
   namespace fs = std::filesystem;
-  const fs::path folder = fs::temp_directory_path() / "xpusim-scenario-by-path";
-  fs::create_directories(folder);
+  const test::TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   std::ofstream(folder / "base.json")
       << R"({"schema": 1, "kind": "scenario", "name": "base", "question": "?",
     "workload": "replay", "systems": [{"system": "box"}], "replay": {"trace": "x"}})";
@@ -320,7 +321,6 @@ TEST_CASE("a scenario by path may extend its neighbour", "[config][catalogue]") 
   CHECK(message([&] {
           (void)parts.load_scenario((folder / "no.json").string());
         }).find("error[unreadable-file]: cannot read '") == 0);
-  fs::remove_all(folder);
 }
 
 TEST_CASE("roots are searched in order and the folder of schemas is skipped",

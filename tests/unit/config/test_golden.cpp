@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/temporary_folder.hpp"
 #include "xpusim/config.hpp"
 
 using namespace xpusim;
@@ -86,12 +87,12 @@ TEST_CASE("100 MB of brackets are refused at the 65th level", "[config][golden]"
 }
 
 TEST_CASE("a file larger than any configuration is refused before it is read", "[config][golden]") {
-  const fs::path file = fs::temp_directory_path() / "xpusim-brackets.json";
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "brackets.json";
   std::ofstream(file, std::ios::binary) << std::string(9'000'000, '[');
   Catalogue parts;
   CHECK_THROWS_WITH(parts.load_scenario(file.string()),
                     file.generic_string() +
                         ":1:1: error[file-too-large]: the file has 9 MB\n  1 |\n    | ^ help: a "
                         "configuration file has at most 8 MiB");
-  fs::remove(file);
 }

@@ -1,8 +1,6 @@
 // Small traces for tests, a temporary folder, and the shared sample collection.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/temporary_folder.hpp"
 #include "xpusim/trace.hpp"
 
 namespace samples {
@@ -109,29 +108,7 @@ std::string refusal(Action action) {
   return "";
 }
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "xpusim-trace-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string operator/(std::string_view name) const {
-    return (path_ / name).string();
-  }
-  void write(std::string_view name, std::string_view bytes) const {
-    std::ofstream(path_ / name, std::ios::binary)
-        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-
- private:
-  std::filesystem::path path_;
-};
+using xpusim::test::TemporaryFolder;
 
 inline std::string read_bytes(const std::filesystem::path& path) {
   std::string bytes(std::filesystem::file_size(path), '\0');
