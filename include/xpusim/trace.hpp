@@ -47,7 +47,8 @@ enum class ChakraCollective : std::int8_t {
   all_to_all,
   reduce_scatter,
   reduce_scatter_block,
-  barrier
+  barrier,
+  send_recv  ///< never in a Chakra file: every rank sends comm_size to the next one of its group
 };
 
 [[nodiscard]] std::string_view to_string(
@@ -58,12 +59,12 @@ enum class ChakraCollective : std::int8_t {
 struct ChakraNode {
   std::uint64_t id = 0;
   std::uint64_t start_micros = 0;
-  std::uint64_t duration_micros = 0;  ///< recorded time, whole microseconds
-  std::uint64_t num_ops = 0;          ///< FLOPs
-  std::uint64_t tensor_size = 0;      ///< bytes touched by a COMP or MEM node
-  std::uint64_t comm_size = 0;        ///< bytes; meaning: CommSizeConvention
-  std::uint64_t offset = 0;           ///< of the message's length prefix in the file
-  std::int32_t comm_src = -1;         ///< global rank; -1 = not given
+  std::uint64_t duration_nanos = 0;  ///< recorded time; a Chakra file keeps whole microseconds
+  std::uint64_t num_ops = 0;         ///< FLOPs
+  std::uint64_t tensor_size = 0;     ///< bytes touched by a COMP or MEM node
+  std::uint64_t comm_size = 0;       ///< bytes; meaning: CommSizeConvention
+  std::uint64_t offset = 0;          ///< of the message's length prefix in the file
+  std::int32_t comm_src = -1;        ///< global rank; -1 = not given
   std::int32_t comm_dst = -1;
   std::int32_t comm_tag = 0;
   std::int32_t comm_priority = 0;
@@ -168,8 +169,8 @@ struct CommGroups {
 
 /// How long COMP and MEM nodes take.
 enum class ReplayTiming : std::uint8_t {
-  automatic,  ///< duration_micros where it is above 0, else num_ops / tensor_size on the chip
-  recorded,   ///< duration_micros, 1 ns where it is 0 (as ASTRA-sim)
+  automatic,  ///< the recorded duration where it is above 0, else num_ops / tensor_size on the chip
+  recorded,   ///< the recorded duration, 1 ns where it is 0 (as ASTRA-sim)
   roofline    ///< num_ops and tensor_size on the chip; host operations and nodes without both as
               ///< recorded
 };
@@ -182,6 +183,13 @@ enum class CommSizeConvention : std::uint8_t {
   one_rank_input  ///< the input tensors of one rank: an ALL_GATHER of n ranks gathers n times this
 };
 
+/// Ranks that differ only in some of the logical dimensions: how one file of a program that all
+/// ranks run names a communicator.
+struct DimensionGroup {
+  std::uint32_t dimensions = 0;  ///< bit d: dimension d varies
+  Purpose purpose = Purpose::other;
+};
+
 struct ReplayOptions {
   ReplayTiming timing = ReplayTiming::automatic;
   CommSizeConvention comm_size = CommSizeConvention::automatic;
@@ -191,6 +199,8 @@ struct ReplayOptions {
   /// them `involved_dim` selects groups; without them it is ignored and counted.
   std::vector<std::uint32_t> dimensions;
   std::vector<Purpose> dimension_purposes;  ///< of groups along one dimension; missing = other
+  /// Communicators by name ("tp"), where a pg_name means the rank's own group along dimensions.
+  std::map<std::string, DimensionGroup> dimension_groups;
   std::map<std::string, Purpose> group_purposes;  ///< by communicator id; missing = other
   Purpose message_purpose = Purpose::other;       ///< of SEND and RECV nodes
   bool follow_ctrl_deps = false;  ///< wait for control dependencies too, where the node exists
@@ -202,6 +212,14 @@ struct ReplayOptions {
   std::vector<DeviceId> placement;  ///< device of each rank; empty = rank r on device r
 };
 
+/// A trace of any format as graphs of ranks, and how its format wants it replayed.
+struct RecordedTrace {
+  std::string format;  ///< row of trace_formats()
+  ChakraTrace trace;
+  ReplayOptions options;           ///< dimensions, groups and rules that the format fixes
+  std::vector<std::string> notes;  ///< assumptions a report must show
+};
+
 /// What is in a trace and what a replay does with it.
 struct ChakraStatistics {
   std::uint32_t ranks = 0, different_files = 0;
@@ -209,7 +227,7 @@ struct ChakraStatistics {
   std::array<std::uint64_t, kChakraNodeTypes> nodes{};  ///< of all ranks, by type
   std::uint64_t host_nodes = 0;                         ///< is_cpu_op
   std::uint64_t data_dependencies = 0, ctrl_dependencies = 0;
-  double recorded_seconds = 0;  ///< sum of duration_micros of COMP and MEM nodes, all ranks
+  double recorded_seconds = 0;  ///< sum of recorded durations of COMP and MEM nodes, all ranks
   double num_ops = 0, tensor_bytes = 0;
   struct Traffic {
     std::uint64_t nodes = 0;

@@ -48,6 +48,8 @@ std::string_view to_string(ChakraCollective collective) {
       return "REDUCE_SCATTER_BLOCK";
     case ChakraCollective::barrier:
       return "BARRIER";
+    case ChakraCollective::send_recv:
+      return "SEND_RECV";
   }
   throw InternalError("unknown ChakraCollective");
 }

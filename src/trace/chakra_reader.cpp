@@ -291,6 +291,15 @@ std::uint64_t micros(const WireField& f, std::string_view name) {
                    "a negative time was written as unsigned"};
 }
 
+std::uint64_t duration(const WireField& f) {
+  constexpr std::uint64_t kNanosPerMicro = 1000, kLongest = kMaxSize / kNanosPerMicro;
+  const std::uint64_t value = micros(f, "duration_micros");
+  if (value <= kLongest) return value * kNanosPerMicro;
+  throw ValueError{f.offset,
+                   fmt::format("duration_micros is {}; it must be at most {}", value, kLongest),
+                   "a negative time was written as unsigned"};
+}
+
 std::string_view io_values(const WireField& f) {
   WireReader info(f.bytes, f.data);
   while (!info.done()) {
@@ -336,7 +345,7 @@ class NodeMessage {
         node_.start_micros = micros(f, "start_time_micros");
         return;
       case 7:
-        node_.duration_micros = micros(f, "duration_micros");
+        node_.duration_nanos = duration(f);
         return;
       case 8:
         expect(f, WireType::bytes, "inputs");

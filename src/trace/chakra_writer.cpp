@@ -82,7 +82,9 @@ void write_node(std::string& out, const ChakraFile& file, const ChakraNode& node
   write_ids(out, 4, file.ctrl_dep_ids, node.first_ctrl_dep, node.ctrl_deps);
   write_ids(out, 5, file.data_dep_ids, node.first_data_dep, node.data_deps);
   if (node.start_micros != 0) writer.number(6, node.start_micros);
-  if (node.duration_micros != 0) writer.number(7, node.duration_micros);
+  // Whole microseconds are all that the format holds.
+  const std::uint64_t micros = (node.duration_nanos + 500) / 1000;
+  if (micros != 0) writer.number(7, micros);
   if (node.inputs != 0) {
     std::string info;
     WireWriter(info).bytes(1, file.text(node.inputs));

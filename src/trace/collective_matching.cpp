@@ -31,6 +31,8 @@ CollectiveType type_of(ChakraCollective collective) {
       return CollectiveType::REDUCE_SCATTER;
     case ChakraCollective::barrier:
       return CollectiveType::BARRIER;
+    case ChakraCollective::send_recv:
+      return CollectiveType::SEND_RECV;
     case ChakraCollective::none:
       break;
   }

@@ -103,29 +103,35 @@ std::uint32_t Communicators::named(const ChakraFile& file, const ChakraNode& nod
   return it->second;
 }
 
-std::uint32_t Communicators::along_dimensions(std::uint32_t rank, const ChakraFile& file,
-                                              const ChakraNode& node) {
-  const auto& sizes = options_.dimensions;
-  if (node.involved_dim_count < sizes.size())
+std::uint32_t Communicators::involved(std::uint32_t rank, const ChakraFile& file,
+                                      const ChakraNode& node) {
+  if (node.involved_dim_count < options_.dimensions.size())
     fail(file, node,
          fmt::format("lists {} dimensions in involved_dim, {} are given", node.involved_dim_count,
-                     sizes.size()),
+                     options_.dimensions.size()),
          "give as many dimension sizes as the trace was made for");
+  return along_dimensions(rank, node.involved_dims, nullptr, "dimensions");
+}
+
+std::uint32_t Communicators::along_dimensions(std::uint32_t rank, std::uint32_t dimensions,
+                                              const Purpose* purpose, const std::string& name) {
+  const auto& sizes = options_.dimensions;
   std::uint32_t mask = 0, lowest = rank, stride = 1;
   for (std::size_t d = 0; d < sizes.size(); stride *= sizes[d], ++d) {
-    if (((node.involved_dims >> d) & 1) == 0) continue;
+    if (((dimensions >> d) & 1) == 0) continue;
     mask |= 1u << d;
     lowest -= (rank / stride) % sizes[d] * stride;
   }
-  const auto [it, fresh] = by_dimensions_.try_emplace({mask, lowest}, 0u);
+  const auto [it, fresh] = by_dimensions_.try_emplace({name, mask, lowest}, 0u);
   if (!fresh) return it->second;
-  Communicator made{"dimensions", Purpose::other, {lowest}};
+  Communicator made{name, purpose != nullptr ? *purpose : Purpose::other, {lowest}};
   stride = 1;
   for (std::size_t d = 0; d < sizes.size(); stride *= sizes[d], ++d) {
     if (((mask >> d) & 1) == 0) continue;
     const Ranks before = made.members;
     for (std::uint32_t step = 1; step < sizes[d]; ++step)
       for (const std::uint32_t member : before) made.members.push_back(member + step * stride);
+    if (purpose != nullptr) continue;
     made.name += fmt::format(" {}", d);
     if (mask == (1u << d) && d < options_.dimension_purposes.size())
       made.purpose = options_.dimension_purposes[d];
@@ -141,9 +147,12 @@ std::uint32_t Communicators::of(std::uint32_t rank, const ChakraFile& file,
   const std::string& written = file.text(node.pg_name);
   const bool unnamed = written.empty() || written == "0";
   if (unnamed && node.involved_dim_count > 0 && !all_dimensions(node)) {
-    if (!options_.dimensions.empty()) return along_dimensions(rank, file, node);
+    if (!options_.dimensions.empty()) return involved(rank, file, node);
     ++ignored_involved_dims_;
   }
+  if (const auto it = options_.dimension_groups.find(written);
+      it != options_.dimension_groups.end())
+    return along_dimensions(rank, it->second.dimensions, &it->second.purpose, written);
   const std::uint32_t index = named(file, node, written.empty() ? "0" : written);
   const Ranks& members = list_[index].members;
   if (!std::binary_search(members.begin(), members.end(), rank))

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,9 @@ class Communicators {
   using Ranks = std::vector<std::uint32_t>;
 
   std::uint32_t named(const ChakraFile&, const ChakraNode&, const std::string& id);
-  std::uint32_t along_dimensions(std::uint32_t rank, const ChakraFile&, const ChakraNode&);
+  std::uint32_t involved(std::uint32_t rank, const ChakraFile&, const ChakraNode&);
+  std::uint32_t along_dimensions(std::uint32_t rank, std::uint32_t dimensions, const Purpose*,
+                                 const std::string& name);
   std::uint32_t everybody(const std::string& id);
   std::uint32_t add(Communicator);
   [[nodiscard]] const Ranks& listed(const ChakraFile&, const ChakraNode&,
@@ -47,8 +50,8 @@ class Communicators {
   std::vector<Communicator> list_;
   std::map<std::pair<std::string, Ranks>, std::uint32_t> known_;
   std::map<std::pair<const ChakraFile*, std::string>, std::uint32_t> by_id_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t>
-      by_dimensions_;  ///< (mask, lowest rank)
+  std::map<std::tuple<std::string, std::uint32_t, std::uint32_t>, std::uint32_t>
+      by_dimensions_;  ///< (name, mask, lowest rank)
   std::map<std::string, std::uint32_t> everybody_;
   std::uint64_t ignored_involved_dims_ = 0;
 };

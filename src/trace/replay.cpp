@@ -21,7 +21,7 @@ using trace::RankFiles;
 using trace::Role;
 using trace::role_of;
 
-constexpr double kMicrosecond = 1e-6;
+constexpr double kNanosecond = 1e-9;
 constexpr double kZeroDuration =
     1e-9;  ///< ASTRA-sim, workload/Workload.cc: a recorded 0 becomes 1 ns
 
@@ -170,24 +170,23 @@ class ReplayBuilder {
     const bool has_work = node.num_ops > 0 || node.tensor_size > 0;
     const bool prefer_record =
         options_.timing == ReplayTiming::recorded ||
-        (options_.timing == ReplayTiming::automatic && node.duration_micros > 0);
+        (options_.timing == ReplayTiming::automatic && node.duration_nanos > 0);
     if (!prefer_record && has_work) {
       timing_.on_chip += copies_;
       return chip_op(node);
     }
-    (node.duration_micros > 0 ? timing_.recorded : timing_.without_either) += copies_;
+    (node.duration_nanos > 0 ? timing_.recorded : timing_.without_either) += copies_;
     return recorded_op(node);
   }
 
   std::uint32_t recorded_op(const ChakraNode& node) {
-    const auto [it, fresh] = recorded_.try_emplace(node.duration_micros, 0u);
+    const auto [it, fresh] = recorded_.try_emplace(node.duration_nanos, 0u);
     if (fresh) {
       ComputeOp op;
       op.kind = OpKind::fixed;
       op.label = "recorded";
-      op.seconds = node.duration_micros > 0
-                       ? static_cast<double>(node.duration_micros) * kMicrosecond
-                       : kZeroDuration;
+      op.seconds = node.duration_nanos > 0 ? static_cast<double>(node.duration_nanos) * kNanosecond
+                                           : kZeroDuration;
       it->second = graph().add_single_op(std::move(op));
     }
     return it->second;

@@ -8,7 +8,7 @@
 namespace xpusim {
 namespace {
 
-constexpr double kMicrosecond = 1e-6;
+constexpr double kNanosecond = 1e-9;
 
 std::string communicator_as_written(const ChakraFile& file, const ChakraNode& node) {
   if (node.pg_name != 0 && file.text(node.pg_name) != "0")
@@ -64,7 +64,7 @@ class FileCounter {
       case ChakraNodeType::comp:
       case ChakraNodeType::mem_load:
       case ChakraNodeType::mem_store:
-        total_.recorded_seconds += n * static_cast<double>(node.duration_micros) * kMicrosecond;
+        total_.recorded_seconds += n * static_cast<double>(node.duration_nanos) * kNanosecond;
         total_.num_ops += n * static_cast<double>(node.num_ops);
         total_.tensor_bytes += n * static_cast<double>(node.tensor_size);
         return;

@@ -44,7 +44,7 @@ inline ChakraNode comp(std::uint64_t id, std::uint64_t micros) {
   ChakraNode n;
   n.id = id;
   n.type = ChakraNodeType::comp;
-  n.duration_micros = micros;
+  n.duration_nanos = micros * 1000;
   return n;
 }
 inline ChakraNode work(std::uint64_t id, std::uint64_t flops, std::uint64_t bytes) {

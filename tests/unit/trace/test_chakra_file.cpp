@@ -72,7 +72,7 @@ TEST_CASE("what the writer writes, the reader reads", "[trace][chakra]") {
   file.metadata = {{"schema", "1.0.2-chakra.0.0.4"}, {"pid", "7"}};
   ChakraNode compute = samples::work(0, 1'000'000'000'000, std::uint64_t{1} << 40);
   compute.start_micros = 3;
-  compute.duration_micros = 12;
+  compute.duration_nanos = 12000;
   file.add(compute, "gemm");
   ChakraNode gather = samples::coll(700, ChakraCollective::all_gather, std::uint64_t{5} << 32);
   gather.pg_name = file.intern("3");
@@ -92,7 +92,7 @@ TEST_CASE("what the writer writes, the reader reads", "[trace][chakra]") {
   CHECK(c.num_ops == 1'000'000'000'000);
   CHECK(c.tensor_size == std::uint64_t{1} << 40);
   CHECK(c.start_micros == 3);
-  CHECK(c.duration_micros == 12);
+  CHECK(c.duration_nanos == 12000);
   CHECK(g.comm_size == std::uint64_t{5} << 32);
   CHECK(back.text(g.pg_name) == "3");
   CHECK(g.involved_dims == 0b101);

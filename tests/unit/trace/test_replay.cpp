@@ -58,7 +58,7 @@ TEST_CASE("recorded nodes take their microseconds, 1 ns for 0", "[trace][replay]
 
 TEST_CASE("timing chooses between the record and the chip", "[trace][replay]") {
   ChakraNode both = samples::work(0, 1'000'000, 2'000);
-  both.duration_micros = 7;
+  both.duration_nanos = 7000;
   const ChakraTrace trace =
       samples::trace({with({both, samples::work(1, 5, 6), samples::comp(2, 9)})});
   ReplayOptions options;
@@ -88,7 +88,7 @@ TEST_CASE("host, memory and metadata nodes take the slots of ASTRA-sim", "[trace
              wrapper = samples::coll(3, ChakraCollective::none, 0);
   host.is_cpu_op = true;
   wrapper.is_cpu_op = true;
-  wrapper.duration_micros = 2;
+  wrapper.duration_nanos = 2000;
   load.id = 1;
   load.type = ChakraNodeType::mem_load;
   load.tensor_size = 4096;
