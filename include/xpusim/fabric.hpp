@@ -87,6 +87,10 @@ class Fabric {
   [[nodiscard]] const std::vector<FabricLink>& links() const { return links_; }
   [[nodiscard]] std::string link_name(LinkId) const;  ///< "ub/leaf-up/17"
   [[nodiscard]] std::optional<PlaneId> find_plane(std::string_view name) const;
+  /// Does every flow of the plane take one of several ways, picked by its hash?
+  [[nodiscard]] bool hashed(PlaneId p) const {
+    return layouts_[p].hashed && layouts_[p].sub_members * layouts_[p].spine_members > 1;
+  }
 
   /// Do all these devices sit in one instance of the plane?
   [[nodiscard]] bool connects(PlaneId, std::span<const DeviceId>) const;

@@ -210,6 +210,10 @@ struct ReplayOptions {
   bool allow_unmatched =
       false;  ///< sends without a receive are sent, receives without a send do not wait
   std::vector<DeviceId> placement;  ///< device of each rank; empty = rank r on device r
+  /// Ranks that do the same from equivalent places are simulated once; needs `fabric`. `on` refuses
+  /// a trace without such ranks.
+  Folding folding = Folding::off;
+  const Fabric* fabric = nullptr;
 };
 
 /// A trace of any format as graphs of ranks, and how its format wants it replayed.
@@ -244,10 +248,11 @@ struct Replay {
   ChakraStatistics statistics;
 };
 
-/// One simulated rank per file, one task per node; task ids ascend with (rank, node id). Semantics:
+/// One simulated rank per class of ranks (unfolded: per file), one task per node; task ids ascend
+/// with (rank, node id). Semantics:
 /// docs/model.md. `devices`: devices of the machine. Throws InputError:
 /// trace-dependency, trace-cycle, trace-collective, trace-message, trace-comm-groups, trace-ranks,
-/// trace-value.
+/// trace-value, cannot-fold.
 [[nodiscard]] Replay build_replay(const ChakraTrace&, std::uint32_t devices,
                                   const ReplayOptions& = {});
 

@@ -18,7 +18,7 @@ double slowest(const std::vector<Path>& paths) {
 
 std::vector<LinkId> LinkBytes::links() const {
   std::vector<LinkId> ids = touched_;
-  std::sort(ids.begin(), ids.end());
+  if (!std::is_sorted(ids.begin(), ids.end())) std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }

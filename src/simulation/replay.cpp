@@ -36,12 +36,20 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   if (scenario.replay.comm_size == "one_rank_input")
     options.comm_size = CommSizeConvention::one_rank_input;
   if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
-  const Replay replay = build_replay(trace, context.devices_used(), options);
-
   Fidelity fidelity = scenario.network.fidelity;
   if (fidelity == Fidelity::automatic) {
-    fidelity = trace.ranks.size() <= kFlowRanks ? Fidelity::flow : Fidelity::fluid;
+    const bool few = trace.ranks.size() <= kFlowRanks && scenario.folding != Folding::on;
+    fidelity = few ? Fidelity::flow : Fidelity::fluid;
   }
+  if (fidelity == Fidelity::flow && scenario.folding == Folding::on) {
+    throw InputError(
+        "cannot-fold",
+        "fidelity 'flow' moves every rank's messages; a folded run has one rank per class",
+        "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
+  }
+  options.folding = fidelity == Fidelity::flow ? Folding::off : scenario.folding;
+  options.fabric = &context.fabric();
+  const Replay replay = build_replay(trace, context.devices_used(), options);
   Breakdown breakdown;
   Totals totals;
   const StaticRunResult run =

@@ -130,22 +130,45 @@ class Decoder {
 
   void add(const std::string& path) {
     const auto rank = static_cast<std::uint32_t>(trace_.ranks.size());
-    const trace::MappedFile file(path);
-    std::vector<std::size_t>& candidates = by_hash_[trace::content_hash(file.bytes())];
-    for (const std::size_t known : candidates) {
-      const std::uint32_t first = trace_.identical_classes[known].front();
-      if (trace::MappedFile(trace_.ranks[first]->name).bytes() != file.bytes()) continue;
-      trace_.ranks.push_back(trace_.ranks[first]);
+    const std::string_view bytes = buffer_.read(path);
+    const std::size_t known = find(bytes);
+    if (known < trace_.identical_classes.size()) {
+      trace_.ranks.push_back(trace_.ranks[trace_.identical_classes[known].front()]);
       trace_.identical_classes[known].push_back(rank);
-      return;
+    } else {
+      trace_.ranks.push_back(std::make_shared<const ChakraFile>(read_chakra(bytes, path)));
+      trace_.identical_classes.push_back({rank});
+      by_hash_[trace::content_hash(bytes)].push_back(known);
     }
-    candidates.push_back(trace_.identical_classes.size());
-    trace_.ranks.push_back(std::make_shared<const ChakraFile>(read_chakra(file.bytes(), path)));
-    trace_.identical_classes.push_back({rank});
+    keep(known, bytes);
   }
 
  private:
+  /// Class of files with these bytes; the number of classes when they are new.
+  std::size_t find(std::string_view bytes) {
+    if (rank_count() > 0 && bytes == last_) return last_class_;
+    const auto candidates = by_hash_.find(trace::content_hash(bytes));
+    if (candidates != by_hash_.end())
+      for (const std::size_t known : candidates->second) {
+        const std::uint32_t first = trace_.identical_classes[known].front();
+        if (trace::MappedFile(trace_.ranks[first]->name).bytes() == bytes) return known;
+      }
+    return trace_.identical_classes.size();
+  }
+
+  /// Most ranks have the file of the rank before them.
+  void keep(std::size_t known, std::string_view bytes) {
+    if (known == last_class_ && rank_count() > 1) return;
+    last_class_ = known;
+    last_ = bytes;
+  }
+
+  [[nodiscard]] std::size_t rank_count() const { return trace_.ranks.size(); }
+
   ChakraTrace& trace_;
+  trace::FileBuffer buffer_;
+  std::string last_;  ///< bytes of the file before
+  std::size_t last_class_ = 0;
   std::unordered_map<std::uint64_t, std::vector<std::size_t>> by_hash_;  ///< into identical_classes
 };
 

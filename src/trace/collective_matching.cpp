@@ -1,9 +1,8 @@
 #include "trace/collective_matching.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <map>
 #include <tuple>
-#include <unordered_map>
 
 #include <fmt/core.h>
 
@@ -49,15 +48,18 @@ bool sizes_may_differ(CollectiveType type, bool one_rank_input) {
   return one_rank_input && (type == CollectiveType::ALL_GATHER || type == CollectiveType::GATHER);
 }
 
-/// All members' nodes of one communicator, by member, in order of occurrence.
+/// Positions of the collectives of one class of communicators, by participant, in order of
+/// occurrence.
 using Sequences = std::vector<std::vector<std::uint32_t>>;
 
 class GroupMatcher {
  public:
-  GroupMatcher(const RankFiles& files, const Communicator& group, std::uint32_t index,
-               bool one_rank_input, const Sequences& sequences, Matches& matches)
-      : files_(files),
+  GroupMatcher(const SimulatedRanks& ranks, const GroupClass& group, const std::string& name,
+               std::uint32_t index, bool one_rank_input, const Sequences& sequences,
+               Matches& matches)
+      : ranks_(ranks),
         group_(group),
+        name_(name),
         index_(index),
         one_rank_input_(one_rank_input),
         sequences_(sequences),
@@ -71,24 +73,28 @@ class GroupMatcher {
   }
 
  private:
-  [[nodiscard]] Place place(std::size_t member, std::size_t occurrence) const {
-    return {group_.members[member], sequences_[member][occurrence]};
+  [[nodiscard]] Place place(std::size_t participant, std::size_t occurrence) const {
+    return ranks_.place(group_.participants[participant], sequences_[participant][occurrence]);
+  }
+  [[nodiscard]] std::uint32_t rank_of(std::size_t participant) const {
+    return ranks_.classes().lowest[group_.participants[participant]];
   }
 
   void match_occurrence(std::size_t i) {
-    const ChakraNode& first = files_.node(place(0, i));
+    const RankPrograms& programs = ranks_.programs();
+    const ChakraNode& first = programs.node(place(0, i));
     CollectiveOp op;
     op.group = index_;
     op.type = type_of(first.collective);
     const bool may_differ = sizes_may_differ(op.type, one_rank_input_);
     double sum = 0, largest = 0;
     for (std::size_t m = 0; m < sequences_.size(); ++m) {
-      const ChakraNode& node = files_.node(place(m, i));
+      const ChakraNode& node = programs.node(place(m, i));
       if (type_of(node.collective) != op.type || (node.comm_size != first.comm_size && !may_differ))
         fail_differs(m, i);
-      sum += static_cast<double>(node.comm_size);
+      sum += static_cast<double>(node.comm_size) * group_.members[m];
       largest = std::max(largest, static_cast<double>(node.comm_size));
-      matches_.collective_of[files_.task(place(m, i))] =
+      matches_.collective_of[ranks_.first_task(group_.participants[m]) + sequences_[m][i]] =
           static_cast<std::uint32_t>(matches_.collectives.size());
     }
     const bool gathers = op.type == CollectiveType::ALL_GATHER || op.type == CollectiveType::GATHER;
@@ -96,15 +102,16 @@ class GroupMatcher {
     matches_.collectives.push_back(op);
   }
 
-  [[noreturn]] void fail_differs(std::size_t member, std::size_t i) const {
-    const Place here = place(member, i), there = place(0, i);
+  [[noreturn]] void fail_differs(std::size_t participant, std::size_t i) const {
+    const RankPrograms& programs = ranks_.programs();
+    const Place here = place(participant, i), there = place(0, i);
     throw InputError(
         "trace-collective",
         fmt::format("{} is collective {} of rank {} in {}: {}; rank {} has node {} there: {}",
-                    files_.describe(here), i + 1, here.rank, group_.name,
-                    what_it_is(files_.node(here)), there.rank,
-                    short_name(files_.of(there.rank).file(), files_.node(there)),
-                    what_it_is(files_.node(there))),
+                    programs.describe(here), i + 1, here.rank, name_,
+                    what_it_is(programs.node(here)), there.rank,
+                    short_name(programs.of(there.rank).file.file(), programs.node(there)),
+                    what_it_is(programs.node(there))),
         "all ranks of a communicator must run the same collectives in the same order");
   }
 
@@ -120,109 +127,120 @@ class GroupMatcher {
         "trace-collective",
         fmt::format(
             "{} of rank {} has no partner: rank {} runs {} collectives in {}, rank {} runs {}",
-            files_.describe(extra), extra.rank, group_.members[least], sequences_[least].size(),
-            group_.name, extra.rank, sequences_[most].size()),
+            ranks_.programs().describe(extra), extra.rank, rank_of(least), sequences_[least].size(),
+            name_, extra.rank, sequences_[most].size()),
         "all ranks of a communicator must run the same collectives in the same order");
   }
 
-  const RankFiles& files_;
-  const Communicator& group_;
+  const SimulatedRanks& ranks_;
+  const GroupClass& group_;
+  const std::string& name_;
   std::uint32_t index_;
   bool one_rank_input_;
   const Sequences& sequences_;
   Matches& matches_;
 };
 
-void require_type(const RankFiles& files, Place p) {
-  if (files.node(p).collective != ChakraCollective::none) return;
-  throw InputError(
-      "trace-value",
-      fmt::format("{} is a COMM_COLL of the accelerator without comm_type", files.describe(p)),
-      "set comm_type, or is_cpu_op when the node is a host wrapper");
-}
-
 }  // namespace
 
-RankFiles::RankFiles(const ChakraTrace& trace, bool follow_ctrl_deps) {
-  std::unordered_map<const ChakraFile*, std::uint32_t> classes;
+// ---------------------------------------------------------------- what is simulated
+
+SimulatedRanks::SimulatedRanks(const RankPrograms& programs, const RankClasses& classes,
+                               const std::string& trace_name)
+    : programs_(&programs), classes_(&classes) {
   std::uint64_t tasks = 0;
   first_task_.push_back(0);
-  for (const auto& file : trace.ranks) {
-    const auto [it, fresh] =
-        classes.try_emplace(file.get(), static_cast<std::uint32_t>(files_.size()));
-    if (fresh) files_.emplace_back(*file, follow_ctrl_deps);
-    class_of_.push_back(it->second);
-    tasks += file->nodes.size();
+  for (const std::uint32_t rank : classes.lowest) {
+    tasks += programs.of(rank).file.size();
     if (tasks >= kNoOp)
       throw InputError("trace-ranks",
-                       fmt::format("{}: more than {} nodes in all ranks", trace.prefix, kNoOp - 1),
+                       fmt::format("{}: more than {} nodes in all ranks", trace_name, kNoOp - 1),
                        "replay fewer ranks or fewer steps");
     first_task_.push_back(static_cast<std::uint32_t>(tasks));
   }
 }
 
-Role role_of(const ChakraNode& node) {
-  if (node.type == ChakraNodeType::invalid || node.type == ChakraNodeType::metadata)
-    return Role::nothing;
-  if (node.is_cpu_op) return Role::host;
-  switch (node.type) {
-    case ChakraNodeType::mem_load:
-    case ChakraNodeType::mem_store:
-      return Role::memory;
-    case ChakraNodeType::comm_send:
-      return Role::send;
-    case ChakraNodeType::comm_recv:
-      return Role::receive;
-    case ChakraNodeType::comm_coll:
-      return Role::collective;
-    default:
-      return Role::compute;
+GroupClasses::GroupClasses(const SimulatedRanks& ranks, const Communicators& communicators) {
+  using Member = std::pair<RankId, std::uint32_t>;  // class and what it calls the communicator
+  std::map<std::vector<Member>, std::uint32_t> known;
+  for (std::uint32_t g = 0; g < communicators.size(); ++g) {
+    std::vector<Member> members;
+    for (const std::uint32_t rank : communicators[g].members)
+      members.emplace_back(ranks.classes().of[rank], ranks.programs().slot_of(rank, g));
+    std::sort(members.begin(), members.end());
+    GroupClass group{{g}, {}, {}};
+    for (const Member& member : members) {
+      if (group.participants.empty() || group.participants.back() != member.first) {
+        group.participants.push_back(member.first);
+        group.members.push_back(0);
+      }
+      ++group.members.back();
+    }
+    const auto [it, fresh] =
+        known.try_emplace(std::move(members), static_cast<std::uint32_t>(list_.size()));
+    of_.push_back(it->second);
+    if (fresh)
+      list_.push_back(std::move(group));
+    else
+      list_[it->second].communicators.push_back(g);
   }
 }
 
-void match_collectives(const RankFiles& files, Communicators& groups, bool one_rank_input,
-                       Matches& matches) {
-  matches.collective_of.assign(files.tasks(), kNoOp);
-  std::vector<Sequences> sequences;  // by communicator
-  for (std::uint32_t rank = 0; rank < files.ranks(); ++rank) {
-    const PreparedFile& file = files.of(rank);
+// ---------------------------------------------------------------- collectives
+
+void match_collectives(const SimulatedRanks& ranks, const Communicators& communicators,
+                       const GroupClasses& groups, bool one_rank_input, Matches& matches) {
+  matches.collective_of.assign(ranks.tasks(), kNoOp);
+  std::vector<Sequences> sequences(groups.list().size());
+  for (RankId r = 0; r < ranks.count(); ++r) {
+    const PreparedFile& file = ranks.file(r);
+    const std::uint32_t rank = ranks.classes().lowest[r];
     for (const std::uint32_t position : file.occurrence()) {
-      const ChakraNode& node = file.node(position);
-      if (role_of(node) != Role::collective) continue;
-      require_type(files, {rank, position});
-      const std::uint32_t group = groups.of(rank, file.file(), node);
-      const auto& members = groups[group].members;
-      if (members.size() < 2) {
-        ++matches.alone;
+      if (role_of(file.node(position)) != Role::collective) continue;
+      const std::uint32_t slot = ranks.programs().slot({rank, position});
+      const std::uint32_t communicator = ranks.programs().groups(rank)[slot];
+      if (communicators[communicator].members.size() < 2) {
+        matches.alone += ranks.classes().size[r];
         continue;
       }
-      if (group >= sequences.size()) sequences.resize(group + 1);
-      if (sequences[group].empty()) sequences[group].resize(members.size());
-      const auto member = std::lower_bound(members.begin(), members.end(), rank) - members.begin();
-      sequences[group][static_cast<std::size_t>(member)].push_back(position);
+      const std::uint32_t index = groups.of(communicator);
+      const std::vector<RankId>& participants = groups.list()[index].participants;
+      if (sequences[index].empty()) sequences[index].resize(participants.size());
+      const auto at = std::lower_bound(participants.begin(), participants.end(), r);
+      sequences[index][static_cast<std::size_t>(at - participants.begin())].push_back(position);
     }
   }
-  for (std::uint32_t g = 0; g < sequences.size(); ++g)
-    if (!sequences[g].empty())
-      GroupMatcher(files, groups[g], g, one_rank_input, sequences[g], matches).match();
+  for (std::uint32_t g = 0; g < sequences.size(); ++g) {
+    if (sequences[g].empty()) continue;
+    const GroupClass& group = groups.list()[g];
+    GroupMatcher(ranks, group, communicators[group.communicators.front()].name, g, one_rank_input,
+                 sequences[g], matches)
+        .match();
+  }
 }
 
 // ---------------------------------------------------------------- messages
 
 namespace {
 
+/// One end of a message as its sender's class sees it.
 struct MessageEnd {
-  std::uint32_t from = 0, to = 0;
+  RankId sender = 0;              ///< class
+  std::uint32_t partner = kNone;  ///< place of the receiver among the sender's partners
+  std::uint32_t receiver = 0;     ///< class
   std::int32_t tag = 0;
-  Place place;
-  [[nodiscard]] auto key() const { return std::tie(from, to, tag); }
+  RankId here = 0;
+  std::uint32_t position = 0;
+  std::uint32_t from = 0, to = 0;  ///< ranks
+  [[nodiscard]] auto key() const { return std::tie(sender, partner, receiver, tag); }
 };
 
-[[noreturn]] void fail_message(const RankFiles& files, Place p, const std::string& what,
-                               std::string help) {
+[[noreturn]] void fail_message(const SimulatedRanks& ranks, const MessageEnd& end,
+                               const std::string& what) {
+  const Place p = ranks.place(end.here, end.position);
   throw InputError("trace-message",
-                   fmt::format("{} of rank {} {}", files.describe(p), p.rank, what),
-                   std::move(help));
+                   fmt::format("{} of rank {} {}", ranks.programs().describe(p), p.rank, what),
+                   "record all ranks of one run, or allow unmatched messages");
 }
 
 void sort_by_key(std::vector<MessageEnd>& ends) {
@@ -230,72 +248,67 @@ void sort_by_key(std::vector<MessageEnd>& ends) {
                    [](const MessageEnd& a, const MessageEnd& b) { return a.key() < b.key(); });
 }
 
-void lonely_send(const RankFiles& files, const MessageEnd& send, bool allowed, Matches& matches) {
-  ++matches.unmatched_sends;
-  if (allowed) return;
-  fail_message(
-      files, send.place,
-      fmt::format("sends to rank {} with tag {}, which never receives it", send.to, send.tag),
-      "record all ranks of one run, or allow unmatched messages");
+void lonely_send(const SimulatedRanks& ranks, const MessageEnd& send, bool allowed,
+                 Matches& matches) {
+  matches.unmatched_sends += ranks.classes().size[send.here];
+  if (!allowed)
+    fail_message(
+        ranks, send,
+        fmt::format("sends to rank {} with tag {}, which never receives it", send.to, send.tag));
 }
 
-void lonely_receive(const RankFiles& files, const MessageEnd& receive, bool allowed,
+void lonely_receive(const SimulatedRanks& ranks, const MessageEnd& receive, bool allowed,
                     Matches& matches) {
-  ++matches.unmatched_receives;
-  if (allowed) return;
-  fail_message(files, receive.place,
-               fmt::format("receives from rank {} with tag {}, which never sends it", receive.from,
-                           receive.tag),
-               "record all ranks of one run, or allow unmatched messages");
+  matches.unmatched_receives += ranks.classes().size[receive.here];
+  if (!allowed)
+    fail_message(ranks, receive,
+                 fmt::format("receives from rank {} with tag {}, which never sends it",
+                             receive.from, receive.tag));
 }
 
 }  // namespace
 
-MessageEnds message_ends(const RankFiles& files, Place p) {
-  const ChakraNode& node = files.node(p);
-  const bool sends = node.type == ChakraNodeType::comm_send;
-  const std::int32_t own = sends ? node.comm_src : node.comm_dst,
-                     other = sends ? node.comm_dst : node.comm_src;
-  if (other < 0)
-    fail_message(files, p, fmt::format("has no {}", sends ? "comm_dst" : "comm_src"),
-                 "name the other rank");
-  const auto partner = static_cast<std::uint32_t>(other);
-  if (partner >= files.ranks())
-    fail_message(files, p,
-                 fmt::format("names rank {}; the trace has {} ranks", partner, files.ranks()),
-                 "ranks count from 0");
-  if (own >= 0 && static_cast<std::uint32_t>(own) != p.rank)
-    fail_message(files, p, fmt::format("has {} {}", sends ? "comm_src" : "comm_dst", own),
-                 "leave it out or write the file's own rank");
-  return sends ? MessageEnds{p.rank, partner} : MessageEnds{partner, p.rank};
-}
-
-void match_messages(const RankFiles& files, bool allow_unmatched, Matches& matches) {
+void match_messages(const SimulatedRanks& ranks, bool allow_unmatched, Matches& matches) {
+  const RankPrograms& programs = ranks.programs();
+  const RankClasses& classes = ranks.classes();
   std::vector<MessageEnd> sends, receives;
-  for (std::uint32_t rank = 0; rank < files.ranks(); ++rank) {
-    const PreparedFile& file = files.of(rank);
-    for (const std::uint32_t position : file.occurrence()) {
-      const Role role = role_of(file.node(position));
+  for (RankId r = 0; r < ranks.count(); ++r) {
+    const std::uint32_t rank = classes.lowest[r];
+    const Program& program = programs.of(rank);
+    for (const std::uint32_t position : program.file.occurrence()) {
+      const Role role = role_of(program.file.node(position));
       if (role != Role::send && role != Role::receive) continue;
-      const Place p{rank, position};
-      const MessageEnds ends = message_ends(files, p);
-      (role == Role::send ? sends : receives)
-          .push_back({ends.from, ends.to, file.node(position).comm_tag, p});
+      const std::uint32_t index = program.uses[position], other = program.partners[index];
+      MessageEnd end;
+      end.tag = program.file.node(position).comm_tag;
+      end.here = r;
+      end.position = position;
+      const bool sending = role == Role::send;
+      end.from = sending ? rank : other;
+      end.to = sending ? other : rank;
+      end.sender = classes.of[end.from];
+      end.receiver = classes.of[end.to];
+      end.partner = sending ? index : programs.partner_of(other, rank);
+      (sending ? sends : receives).push_back(end);
     }
   }
   sort_by_key(sends);
   sort_by_key(receives);
-  matches.send_of.assign(receives.empty() ? 0 : files.tasks(), kNoOp);
+  matches.send_of.assign(receives.empty() ? 0 : ranks.tasks(), kNoOp);
   std::size_t s = 0, r = 0;
   while (s < sends.size() || r < receives.size()) {
     if (r == receives.size() || (s < sends.size() && sends[s].key() < receives[r].key())) {
-      lonely_send(files, sends[s++], allow_unmatched, matches);
+      lonely_send(ranks, sends[s++], allow_unmatched, matches);
     } else if (s == sends.size() || receives[r].key() < sends[s].key()) {
-      lonely_receive(files, receives[r++], allow_unmatched, matches);
+      lonely_receive(ranks, receives[r++], allow_unmatched, matches);
     } else {
-      const Place from = sends[s++].place, to = receives[r++].place;
-      matches.send_of[files.task(to)] = files.task(from);
-      if (files.node(from).comm_size != files.node(to).comm_size) ++matches.different_sizes;
+      const MessageEnd& send = sends[s++];
+      const MessageEnd& receive = receives[r++];
+      matches.send_of[ranks.first_task(receive.here) + receive.position] =
+          ranks.first_task(send.here) + send.position;
+      if (ranks.file(send.here).node(send.position).comm_size !=
+          ranks.file(receive.here).node(receive.position).comm_size)
+        matches.different_sizes += classes.size[send.here];
     }
   }
 }

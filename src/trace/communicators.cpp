@@ -36,6 +36,12 @@ std::string known_ids(const ChakraFile& file, const CommGroups& groups) {
 
 }  // namespace
 
+bool selects_dimensions(const ChakraFile& file, const ChakraNode& node) {
+  const std::string& written = file.text(node.pg_name);
+  const bool unnamed = written.empty() || written == "0";
+  return unnamed && node.involved_dim_count > 0 && !all_dimensions(node);
+}
+
 Communicators::Communicators(std::uint32_t ranks, const ReplayOptions& options)
     : ranks_(ranks), options_(options) {
   if (options.dimensions.empty()) return;
@@ -145,11 +151,8 @@ std::uint32_t Communicators::along_dimensions(std::uint32_t rank, std::uint32_t 
 std::uint32_t Communicators::of(std::uint32_t rank, const ChakraFile& file,
                                 const ChakraNode& node) {
   const std::string& written = file.text(node.pg_name);
-  const bool unnamed = written.empty() || written == "0";
-  if (unnamed && node.involved_dim_count > 0 && !all_dimensions(node)) {
-    if (!options_.dimensions.empty()) return involved(rank, file, node);
-    ++ignored_involved_dims_;
-  }
+  if (selects_dimensions(file, node) && !options_.dimensions.empty())
+    return involved(rank, file, node);
   if (const auto it = options_.dimension_groups.find(written);
       it != options_.dimension_groups.end())
     return along_dimensions(rank, it->second.dimensions, &it->second.purpose, written);

@@ -12,6 +12,9 @@
 
 namespace xpusim::trace {
 
+/// Does involved_dim of a collective node leave dimensions out, and no name overrule it?
+[[nodiscard]] bool selects_dimensions(const ChakraFile&, const ChakraNode&);
+
 /// A set of ranks under one name.
 struct Communicator {
   std::string name;
@@ -30,7 +33,6 @@ class Communicators {
   std::uint32_t of(std::uint32_t rank, const ChakraFile&, const ChakraNode&);
   [[nodiscard]] const Communicator& operator[](std::uint32_t index) const { return list_[index]; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(list_.size()); }
-  [[nodiscard]] std::uint64_t ignored_involved_dims() const { return ignored_involved_dims_; }
 
  private:
   using Ranks = std::vector<std::uint32_t>;
@@ -53,7 +55,6 @@ class Communicators {
   std::map<std::tuple<std::string, std::uint32_t, std::uint32_t>, std::uint32_t>
       by_dimensions_;  ///< (name, mask, lowest rank)
   std::map<std::string, std::uint32_t> everybody_;
-  std::uint64_t ignored_involved_dims_ = 0;
 };
 
 }  // namespace xpusim::trace

@@ -1,5 +1,6 @@
 #include "trace/mapped_file.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -62,6 +63,21 @@ void MappedFile::read_all(int descriptor, const std::string& path) {
 
 MappedFile::~MappedFile() {
   if (mapping_ != nullptr) ::munmap(mapping_, bytes_.size());
+}
+
+std::string_view FileBuffer::read(const std::string& path) {
+  constexpr std::size_t kLeast = 65536;
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) fail(path);
+  std::size_t filled = 0;
+  for (;;) {
+    if (bytes_.size() - filled < kLeast) bytes_.resize(std::max(kLeast, bytes_.size()) * 2);
+    const ssize_t got = ::read(file.fd, bytes_.data() + filled, bytes_.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path);
+    if (got == 0) return {bytes_.data(), filled};
+    filled += static_cast<std::size_t>(got);
+  }
 }
 
 std::uint64_t content_hash(std::string_view bytes) {

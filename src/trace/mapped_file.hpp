@@ -1,4 +1,4 @@
-// A file's bytes without copying them.
+// A file's bytes.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,17 @@ class MappedFile {
   void* mapping_ = nullptr;
   std::string copy_;
   std::string_view bytes_;
+};
+
+/// Reads one file after another into the same memory: for many files that are looked at once, where
+/// the page faults of a mapping cost more than a copy.
+class FileBuffer {
+ public:
+  /// Valid until the next call. Throws InputError, code trace-file.
+  [[nodiscard]] std::string_view read(const std::string& path);
+
+ private:
+  std::string bytes_;
 };
 
 /// 64 bits of a text, for finding candidates of equality; equal texts must still be compared.

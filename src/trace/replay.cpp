@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 #include <fmt/core.h>
@@ -13,13 +14,17 @@ namespace xpusim {
 namespace {
 
 using trace::Communicators;
+using trace::GroupClass;
+using trace::GroupClasses;
 using trace::kNoOp;
 using trace::Matches;
-using trace::Place;
 using trace::PreparedFile;
-using trace::RankFiles;
+using trace::Program;
+using trace::RankClasses;
+using trace::RankPrograms;
 using trace::Role;
 using trace::role_of;
+using trace::SimulatedRanks;
 
 constexpr double kNanosecond = 1e-9;
 constexpr double kZeroDuration =
@@ -38,19 +43,24 @@ class ReplayBuilder {
   ReplayBuilder(const ChakraTrace& trace, std::uint32_t devices, const ReplayOptions& options)
       : trace_(trace),
         options_(options),
-        devices_(devices),
-        files_(trace, options.follow_ctrl_deps),
-        groups_(files_.ranks(), options),
+        places_(places(trace, devices, options)),
+        communicators_(static_cast<std::uint32_t>(trace.ranks.size()), options),
+        programs_(trace, communicators_, options.follow_ctrl_deps),
+        classes_(classes()),
+        ranks_(programs_, classes_, trace.prefix),
+        groups_(ranks_, communicators_),
         one_rank_input_(is_one_rank_input(trace, options.comm_size)) {}
 
   Replay build() {
-    place_ranks();
-    trace::match_collectives(files_, groups_, one_rank_input_, matches_);
-    trace::match_messages(files_, options_.allow_unmatched, matches_);
+    for (RankId r = 0; r < ranks_.count(); ++r)
+      graph().ranks.push_back({places_[classes_.lowest[r]], classes_.size[r], 0});
+    graph().folded = ranks_.count() < programs_.ranks();
+    trace::match_collectives(ranks_, communicators_, groups_, one_rank_input_, matches_);
+    trace::match_messages(ranks_, options_.allow_unmatched, matches_);
     add_groups();
     graph().collectives = std::move(matches_.collectives);
-    plan_files();
-    for (std::uint32_t rank = 0; rank < files_.ranks(); ++rank) add_tasks(rank);
+    plan_programs();
+    for (RankId r = 0; r < ranks_.count(); ++r) add_tasks(r);
     check_progress();
     replay_.statistics = chakra_statistics(trace_);
     add_notes();
@@ -71,61 +81,87 @@ class ReplayBuilder {
 
   TaskGraph& graph() { return replay_.graph; }
 
-  void place_ranks() {
-    const std::uint32_t ranks = files_.ranks();
+  /// Device of each rank.
+  static std::vector<DeviceId> places(const ChakraTrace& trace, std::uint32_t devices,
+                                      const ReplayOptions& options) {
+    const auto ranks = static_cast<std::uint32_t>(trace.ranks.size());
     if (ranks == 0)
       throw InputError("trace-ranks", "a trace without ranks", "give at least one file");
-    if (!options_.placement.empty() && options_.placement.size() != ranks)
+    if (!options.placement.empty() && options.placement.size() != ranks)
       throw InputError("trace-ranks",
-                       fmt::format("{} ranks have {} places", ranks, options_.placement.size()),
+                       fmt::format("{} ranks have {} places", ranks, options.placement.size()),
                        "give one device for every rank");
+    std::vector<DeviceId> places = options.placement;
     for (std::uint32_t r = 0; r < ranks; ++r) {
-      const DeviceId device = options_.placement.empty() ? r : options_.placement[r];
-      if (device >= devices_)
+      if (options.placement.empty()) places.push_back(r);
+      if (places[r] >= devices)
         throw InputError("trace-ranks",
                          fmt::format("{}: rank {} of {} needs device {}; the machine has {}",
-                                     trace_.prefix, r, ranks, device, devices_),
+                                     trace.prefix, r, ranks, places[r], devices),
                          "choose a larger system or a smaller trace");
-      graph().ranks.push_back({device, 1, 0});
     }
-    std::vector<DeviceId> used;
-    for (const SimulatedRank& rank : graph().ranks) used.push_back(rank.device);
+    std::vector<DeviceId> used = places;
     std::sort(used.begin(), used.end());
     if (const auto twice = std::adjacent_find(used.begin(), used.end()); twice != used.end())
       throw InputError("trace-ranks", fmt::format("device {} is the place of two ranks", *twice),
                        "one device carries one rank");
+    return places;
+  }
+
+  [[nodiscard]] std::uint32_t program_index(RankId r) const {
+    return programs_.program_index(classes_.lowest[r]);
+  }
+
+  /// Who is simulated for whom.
+  RankClasses classes() const {
+    const std::uint32_t ranks = programs_.ranks();
+    if (options_.folding == Folding::off || options_.fabric == nullptr || ranks == 1)
+      return trace::single_ranks(ranks);
+    RankClasses folded = trace::fold_ranks(programs_, communicators_, *options_.fabric, places_);
+    if (options_.folding == Folding::on && !folded.obstacle.empty())
+      throw InputError("cannot-fold",
+                       fmt::format("{}: folding is on, but {}", trace_.prefix, folded.obstacle),
+                       "use \"folding\": \"auto\" or \"off\"");
+    return folded;
   }
 
   void add_groups() {
-    for (std::uint32_t g = 0; g < groups_.size(); ++g) {
-      const trace::Communicator& from = groups_[g];
-      CommunicatorGroup group{from.name, from.purpose, from.members, {{}}};
-      for (const std::uint32_t member : from.members)
-        group.classes.front().push_back(graph().ranks[member].device);
+    for (const GroupClass& from : groups_.list()) {
+      const trace::Communicator& first = communicators_[from.communicators.front()];
+      CommunicatorGroup group{first.name, first.purpose, from.participants, {}};
+      for (const std::uint32_t communicator : from.communicators) {
+        std::vector<DeviceId>& members = group.classes.emplace_back();
+        for (const std::uint32_t member : communicators_[communicator].members)
+          members.push_back(places_[member]);
+      }
       graph().groups.push_back(std::move(group));
     }
   }
 
   // ---- nodes of one file
 
-  void plan_files() {
+  void plan_programs() {
     graph().labels.emplace_back();
-    std::vector<std::uint64_t> ranks_of(files_.files().size(), 0);
-    for (std::uint32_t r = 0; r < files_.ranks(); ++r) ++ranks_of[files_.class_of(r)];
-    for (std::size_t c = 0; c < files_.files().size(); ++c) {
-      copies_ = ranks_of[c];
-      plan_file(files_.files()[c]);
+    std::vector<std::uint64_t> ranks_of(programs_.programs().size(), 0);
+    for (RankId r = 0; r < ranks_.count(); ++r) ranks_of[program_index(r)] += classes_.size[r];
+    plans_.resize(ranks_of.size());
+    for (std::size_t i = 0; i < ranks_of.size(); ++i) {
+      copies_ = ranks_of[i];
+      if (copies_ > 0) plan_program(programs_.programs()[i].file, plans_[i]);
     }
   }
 
-  void plan_file(const PreparedFile& file) {
+  void plan_program(const PreparedFile& file, std::vector<NodePlan>& plans) {
     std::vector<std::uint32_t> labels(file.file().texts.size(), kNoOp);
-    std::vector<NodePlan>& plans = plans_.emplace_back(file.size());
+    plans.resize(file.size());
     for (std::uint32_t p = 0; p < file.size(); ++p) {
       const ChakraNode& node = file.node(p);
       std::uint32_t& label = labels[node.name];
       if (label == kNoOp) label = label_of(file.file().text(node.name));
       plans[p] = plan_node(node, label);
+      if (plans[p].role == Role::collective && options_.dimensions.empty() &&
+          trace::selects_dimensions(file.file(), node))
+        ignored_dimensions_ += copies_;
     }
   }
 
@@ -208,22 +244,22 @@ class ReplayBuilder {
 
   // ---- tasks of one rank
 
-  void add_tasks(std::uint32_t rank) {
-    const PreparedFile& file = files_.of(rank);
-    const std::vector<NodePlan>& plans = plans_[files_.class_of(rank)];
-    const TaskId first = files_.first_task(rank);
+  void add_tasks(RankId rank) {
+    const PreparedFile& file = ranks_.file(rank);
+    const std::vector<NodePlan>& plans = plans_[program_index(rank)];
+    const TaskId first = ranks_.first_task(rank);
     std::vector<TaskId> dependencies;
     for (std::uint32_t p = 0; p < file.size(); ++p) {
       dependencies.clear();
       for (const std::uint32_t d : file.dependencies(p)) dependencies.push_back(first + d);
       if (plans[p].role == Role::receive && matches_.send_of[first + p] != kNoOp)
         dependencies.push_back(matches_.send_of[first + p]);
-      graph().add(make_task({rank, p}, plans[p]), dependencies);
+      graph().add(make_task(rank, p, plans[p]), dependencies);
     }
   }
 
-  Task make_task(Place place, const NodePlan& plan) {
-    Task task{TaskKind::join, Purpose::other, Stream::none, place.rank, 0, plan.label};
+  Task make_task(RankId rank, std::uint32_t position, const NodePlan& plan) {
+    Task task{TaskKind::join, Purpose::other, Stream::none, rank, 0, plan.label};
     switch (plan.role) {
       case Role::nothing:
       case Role::receive:
@@ -231,20 +267,20 @@ class ReplayBuilder {
       case Role::host:
       case Role::compute:
       case Role::memory:
-        task = {TaskKind::compute, Purpose::compute, plan.stream, place.rank, plan.op, plan.label};
+        task = {TaskKind::compute, Purpose::compute, plan.stream, rank, plan.op, plan.label};
         break;
       case Role::collective:
-        make_collective(place, plan, task);
+        make_collective(ranks_.first_task(rank) + position, plan, task);
         break;
       case Role::send:
-        make_transfer(place, plan, task);
+        make_transfer(rank, position, plan, task);
         break;
     }
     return task;
   }
 
-  void make_collective(Place place, const NodePlan& plan, Task& task) {
-    const std::uint32_t op = matches_.collective_of[files_.task(place)];
+  void make_collective(TaskId id, const NodePlan& plan, Task& task) {
+    const std::uint32_t op = matches_.collective_of[id];
     if (op == kNoOp) return;  // a communicator of one rank
     task.kind = TaskKind::collective;
     task.purpose = graph().groups[graph().collectives[op].group].purpose;
@@ -252,21 +288,32 @@ class ReplayBuilder {
     task.op = op;
   }
 
-  void make_transfer(Place place, const NodePlan& plan, Task& task) {
-    const trace::MessageEnds ends = trace::message_ends(files_, place);
-    if (ends.from == ends.to) return;  // stays on the device
-    const double bytes = static_cast<double>(files_.node(place).comm_size);
+  void make_transfer(RankId rank, std::uint32_t position, const NodePlan& plan, Task& task) {
+    const Program& program = programs_.of(classes_.lowest[rank]);
+    const std::uint32_t partner = program.uses[position];
+    if (program.partners[partner] == classes_.lowest[rank]) return;  // stays on the device
+    const double bytes = static_cast<double>(program.file.node(position).comm_size);
     const auto [pair, new_pair] =
-        pairs_.try_emplace({ends.from, ends.to}, static_cast<std::uint32_t>(pairs_.size()));
-    if (new_pair)
-      graph().pair_classes.push_back(
-          {options_.message_purpose,
-           {DevicePair{graph().ranks[ends.from].device, graph().ranks[ends.to].device}}});
+        pairs_.try_emplace({rank, partner}, static_cast<std::uint32_t>(pairs_.size()));
+    if (new_pair) graph().pair_classes.push_back(pair_class(rank, partner));
     const auto [transfer, new_transfer] = transfers_.try_emplace(
         {pair->second, bytes}, static_cast<std::uint32_t>(transfers_.size()));
     if (new_transfer) graph().transfers.push_back({pair->second, bytes});
-    task = {TaskKind::transfer, options_.message_purpose, plan.stream,
-            place.rank,         transfer->second,         plan.label};
+    task = {TaskKind::transfer, options_.message_purpose, plan.stream, rank, transfer->second,
+            plan.label};
+  }
+
+  /// What the ranks of a class send to their partners in the same place, the simulated one first.
+  PairClass pair_class(RankId rank, std::uint32_t partner) {
+    PairClass pairs{options_.message_purpose, {}};
+    if (members_of_.empty()) {
+      members_of_.resize(ranks_.count());
+      for (std::uint32_t r = 0; r < programs_.ranks(); ++r)
+        members_of_[classes_.of[r]].push_back(r);
+    }
+    for (const std::uint32_t member : members_of_[rank])
+      pairs.pairs.push_back({places_[member], places_[programs_.of(member).partners[partner]]});
+    return pairs;
   }
 
   // ---- ranks that wait for each other
@@ -325,10 +372,10 @@ class ReplayBuilder {
   }
 
   std::string name_of(TaskId t) {
-    const std::uint32_t rank = graph().tasks[t].rank;
-    const PreparedFile& file = files_.of(rank);
-    return fmt::format("rank {} node {}", rank,
-                       trace::short_name(file.file(), file.node(t - files_.first_task(rank))));
+    const RankId rank = graph().tasks[t].rank;
+    const PreparedFile& file = ranks_.file(rank);
+    return fmt::format("rank {} node {}", classes_.lowest[rank],
+                       trace::short_name(file.file(), file.node(t - ranks_.first_task(rank))));
   }
 
   [[noreturn]] void fail_deadlock(TaskId at, const std::vector<bool>& done,
@@ -361,6 +408,7 @@ class ReplayBuilder {
   void add_notes() {
     std::vector<std::string>& notes = graph().notes;
     notes = options_.groups.notes;
+    add_folding_note();
     notes.push_back(fmt::format(
         "compute and memory nodes: {} with recorded durations, {} from num_ops and tensor_size, "
         "{} with neither at 1 ns",
@@ -370,7 +418,7 @@ class ReplayBuilder {
                           "over its ranks"
                         : "comm_size is read as the collective's size (microbenchmarks, STG)");
     ignore("involved_dim without logical dimension sizes: all ranks take part",
-           groups_.ignored_involved_dims());
+           ignored_dimensions_);
     ignore("collectives of one rank", matches_.alone);
     ignore("sends that nobody receives: sent all the same", matches_.unmatched_sends);
     ignore("receives that nobody sends: they do not wait", matches_.unmatched_receives);
@@ -380,22 +428,42 @@ class ReplayBuilder {
       notes.push_back(fmt::format("{}: {}", reason, count));
   }
 
+  void add_folding_note() {
+    if (graph().folded)
+      graph().notes.push_back(
+          fmt::format("folded: {} ranks are simulated as {}, which run {} different programs",
+                      programs_.ranks(), ranks_.count(), different_programs()));
+    else if (!classes_.obstacle.empty())
+      graph().notes.push_back("not folded: " + classes_.obstacle);
+  }
+
+  [[nodiscard]] std::size_t different_programs() const {
+    std::set<std::uint32_t> shapes;
+    for (const Program& program : programs_.programs()) shapes.insert(program.shape);
+    return shapes.size();
+  }
+
   const ChakraTrace& trace_;
   const ReplayOptions& options_;
-  std::uint32_t devices_;
-  RankFiles files_;
-  Communicators groups_;
+  std::vector<DeviceId> places_;  ///< by rank
+  Communicators communicators_;
+  RankPrograms programs_;
+  RankClasses classes_;
+  SimulatedRanks ranks_;
+  GroupClasses groups_;
   bool one_rank_input_;
   Matches matches_;
   Replay replay_;
-  std::vector<std::vector<NodePlan>> plans_;  ///< by file class
+  std::vector<std::vector<NodePlan>> plans_;  ///< by program; empty where none is simulated
+  std::vector<std::vector<std::uint32_t>> members_of_;  ///< ranks by class
   std::unordered_map<std::string, std::uint32_t> label_index_;
   std::unordered_map<std::uint64_t, std::uint32_t> recorded_;  ///< microseconds -> op sequence
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> on_chip_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> pairs_;
+  std::map<std::pair<RankId, std::uint32_t>, std::uint32_t> pairs_;  ///< rank and partner
   std::map<std::pair<std::uint32_t, double>, std::uint32_t> transfers_;
   Timing timing_;
-  std::uint64_t copies_ = 1;
+  std::uint64_t copies_ = 1;  ///< ranks that run the program being planned
+  std::uint64_t ignored_dimensions_ = 0;
 };
 
 }  // namespace

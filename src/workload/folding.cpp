@@ -1,47 +1,19 @@
 // When may one rank per pipeline stage stand for all ranks of the stage?
-#include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "workload/rank_map.hpp"
+#include "xpusim/symmetry.hpp"
 #include "xpusim/workload.hpp"
 
 namespace xpusim {
 
 namespace {
 
-/// Where members lie relative to each other: for each, the first member that shares its node and
-/// its plane instances.
-std::vector<std::uint32_t> pattern(const Fabric& fabric, const std::vector<DeviceId>& members) {
-  std::vector<std::uint32_t> first_with;
-  const auto record = [&](auto place) {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> seen;  // place, first member there
-    for (std::uint32_t i = 0; i < members.size(); ++i) {
-      const std::uint32_t where = place(members[i]);
-      const auto it =
-          std::find_if(seen.begin(), seen.end(), [&](const auto& s) { return s.first == where; });
-      first_with.push_back(it == seen.end() ? i : it->second);
-      if (it == seen.end()) seen.emplace_back(where, i);
-    }
-  };
-  record([&](DeviceId d) { return fabric.node_of(d); });
-  for (std::size_t i = 0; i < fabric.planes().size(); ++i)
-    record([&](DeviceId d) { return fabric.instance_of(static_cast<PlaneId>(i), d); });
-  return first_with;
-}
-
-std::string unequal_links(const Fabric& fabric) {
-  std::vector<double> capacity(fabric.tiers().size(), -1);
-  for (const FabricLink& link : fabric.links()) {
-    double& first = capacity[link.tier];
-    if (first < 0) first = link.capacity.value();
-    if (first != link.capacity.value()) {
-      const Tier& tier = fabric.tiers()[link.tier];
-      return fmt::format("links of tier {}/{} differ in capacity", fabric.planes()[tier.plane].name,
-                         tier.name);
-    }
-  }
-  return {};
+/// Where members lie relative to each other.
+std::uint64_t pattern(const Fabric& fabric, const std::vector<DeviceId>& members) {
+  return placement_signature(fabric, members, PlacementDetail::domains);
 }
 
 const char* group_words(GroupKind kind) {
@@ -68,17 +40,17 @@ const char* group_words(GroupKind kind) {
 
 std::string folding_obstacle(const ParallelLayout& layout, const ParallelismSpec& parallelism,
                              const Fabric& fabric) {
-  if (std::string reason = unequal_links(fabric); !reason.empty()) return reason;
+  if (std::string reason = asymmetry(fabric); !reason.empty()) return reason;
   const RankMap map(layout, parallelism.order);
   for (std::size_t k = 0; k < kGroupKinds; ++k) {
     const auto kind = static_cast<GroupKind>(k);
     if (map.group_size(kind) <= 1) continue;
     for (std::uint32_t stage = 0; stage < static_cast<std::uint32_t>(layout.pipeline); ++stage) {
-      std::vector<std::uint32_t> first;
+      std::optional<std::uint64_t> first;
       for (const DeviceId device : map.devices_of_stage(stage)) {
         if (map.group_base(kind, device) != device) continue;
-        std::vector<std::uint32_t> here = pattern(fabric, map.group(kind, device));
-        if (first.empty()) first = here;
+        const std::uint64_t here = pattern(fabric, map.group(kind, device));
+        if (!first) first = here;
         if (first != here)
           return fmt::format("the {} groups of stage {} lie differently on nodes and planes",
                              group_words(kind), stage);
@@ -90,10 +62,10 @@ std::string folding_obstacle(const ParallelLayout& layout, const ParallelismSpec
   for (std::uint32_t stage = 0;
        layout.pipeline > 1 && stage < static_cast<std::uint32_t>(layout.pipeline); ++stage) {
     const std::uint32_t next = (stage + 1) % static_cast<std::uint32_t>(layout.pipeline);
-    std::vector<std::uint32_t> first;
+    std::optional<std::uint64_t> first;
     for (const DeviceId device : map.devices_of_stage(stage)) {
-      std::vector<std::uint32_t> here = pattern(fabric, {device, map.peer(device, next)});
-      if (first.empty()) first = here;
+      const std::uint64_t here = pattern(fabric, {device, map.peer(device, next)});
+      if (!first) first = here;
       if (first != here)
         return fmt::format("ranks of stage {} reach the next stage over different planes", stage);
     }

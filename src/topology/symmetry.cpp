@@ -1,0 +1,82 @@
+#include "xpusim/symmetry.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace xpusim {
+namespace {
+
+std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) {
+  std::uint64_t x = seed ^ (value + 0x9e3779b97f4a7c15ULL);  // splitmix64 (Steele et al. 2014)
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31U);
+}
+
+/// For each device the first one of the list in the same place, hashed.
+template <class Place>
+std::uint64_t first_with(std::span<const DeviceId> devices, std::uint64_t seed, Place place) {
+  std::unordered_map<std::uint64_t, std::uint32_t> first;
+  for (std::uint32_t i = 0; i < devices.size(); ++i)
+    seed = mixed(seed, first.try_emplace(place(devices[i]), i).first->second);
+  return seed;
+}
+
+/// Links between two devices on the plane, all ways together.
+std::uint64_t distance(const Fabric& fabric, PlaneId plane, DeviceId from, DeviceId to) {
+  std::uint64_t links = 0;
+  for (const Path& path : fabric.route(plane, from, to)) links = links * 64 + path.links.size();
+  return links;
+}
+
+bool routes_by_position(PlaneShape shape) {
+  return shape == PlaneShape::torus || shape == PlaneShape::dragonfly ||
+         shape == PlaneShape::full_mesh;
+}
+
+}  // namespace
+
+std::string asymmetry(const Fabric& fabric) {
+  for (std::size_t p = 0; p < fabric.planes().size(); ++p) {
+    if (fabric.hashed(static_cast<PlaneId>(p)))
+      return fmt::format("flows of plane {} are hashed to its links", fabric.planes()[p].name);
+  }
+  std::vector<double> capacity(fabric.tiers().size(), -1);
+  for (const FabricLink& link : fabric.links()) {
+    double& first = capacity[link.tier];
+    if (first < 0) first = link.capacity.value();
+    if (first != link.capacity.value()) {
+      const Tier& tier = fabric.tiers()[link.tier];
+      return fmt::format("links of tier {}/{} differ in capacity", fabric.planes()[tier.plane].name,
+                         tier.name);
+    }
+  }
+  return {};
+}
+
+std::uint64_t placement_signature(const Fabric& fabric, std::span<const DeviceId> devices,
+                                  PlacementDetail detail) {
+  std::uint64_t seed = first_with(devices, devices.size(),
+                                  [&](DeviceId d) -> std::uint64_t { return fabric.node_of(d); });
+  for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
+    const auto plane = static_cast<PlaneId>(i);
+    seed = first_with(devices, seed,
+                      [&](DeviceId d) -> std::uint64_t { return fabric.instance_of(plane, d); });
+    const bool switches = detail == PlacementDetail::switches && !devices.empty() &&
+                          fabric.switch_of(plane, devices.front()).has_value();
+    if (switches)
+      seed = first_with(devices, seed,
+                        [&](DeviceId d) -> std::uint64_t { return *fabric.switch_of(plane, d); });
+    if (!routes_by_position(fabric.planes()[i].shape)) continue;
+    for (std::size_t d = 0; d + 1 < devices.size(); ++d) {
+      const bool met =
+          fabric.instance_of(plane, devices[d]) == fabric.instance_of(plane, devices[d + 1]);
+      seed = mixed(seed, met ? distance(fabric, plane, devices[d], devices[d + 1]) : 0);
+    }
+  }
+  return seed;
+}
+
+}  // namespace xpusim
