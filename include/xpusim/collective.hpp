@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -129,9 +130,8 @@ struct CollectiveContext {
                                              std::span<const DeviceId> members,
                                              const CollectiveOptions& = {});
 
-/// Plans a collective that many groups run at once by symmetry (folding). Loads are those of all
-/// groups, kept only on the links that the first group uses, one link per distinct (tier, wire
-/// bytes) (the lowest id); tier_loads count all groups.
+/// Plans a collective that many groups run at once by symmetry (folding), as the only one in
+/// FoldedPlans.
 [[nodiscard]] CollectivePlan plan_collective_class(const CollectiveContext&, CollectiveType, Bytes,
                                                    const std::vector<std::vector<DeviceId>>& groups,
                                                    const CollectiveOptions& = {});
@@ -144,6 +144,32 @@ struct DevicePair {
 [[nodiscard]] CollectivePlan plan_transfer_class(const CollectiveContext&, Bytes,
                                                  std::span<const DevicePair> pairs,
                                                  const CollectiveOptions& = {});
+[[nodiscard]] CollectivePlan plan_transfer(const CollectiveContext&, Bytes, DevicePair,
+                                           const CollectiveOptions& = {});
+
+/// All plans of a folded run. Each is for all groups (pairs) that do the same at once by symmetry.
+/// Loads are those of all groups; links of one tier and capacity that every plan loads alike are
+/// kept as one, the lowest id: whatever shares a link in the whole run shares one here, and nothing
+/// else does. tier_loads count all groups.
+class FoldedPlans {
+ public:
+  explicit FoldedPlans(const CollectiveContext&);
+  ~FoldedPlans();
+  FoldedPlans(const FoldedPlans&) = delete;
+  FoldedPlans& operator=(const FoldedPlans&) = delete;
+
+  /// Index of the plan. Throws as plan_collective.
+  std::size_t add_collective(CollectiveType, Bytes,
+                             const std::vector<std::vector<DeviceId>>& groups,
+                             const CollectiveOptions& = {});
+  std::size_t add_transfer(Bytes, std::span<const DevicePair> pairs, const CollectiveOptions& = {});
+  /// The plans by index; nothing may be added afterwards.
+  [[nodiscard]] std::vector<CollectivePlan> finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// The message-level schedule of a plan (fidelity `flow`).
 [[nodiscard]] MessageDag lower_messages(const CollectiveContext&, const CollectivePlan&,

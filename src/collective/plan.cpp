@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <tuple>
 
 #include "collective/algorithm.hpp"
 #include "collective/library.hpp"
+#include "collective/link_partition.hpp"
 #include "xpusim/diagnostic.hpp"
 
 namespace xpusim {
@@ -371,24 +371,19 @@ Priced tune(const Question& q, const Views& views) {
 
 using Groups = std::vector<std::vector<DeviceId>>;
 
-/// Links of one phase, over all groups; keeps those that the first group touches, one per distinct
-/// (tier, rate, bytes).
-std::vector<LinkLoad> representatives(const Fabric& fabric, const LinkBytes& all,
-                                      const std::vector<LinkId>& touched,
-                                      const CollectivePlan& plan, bool reduce) {
+std::vector<LinkLoad> all_loads(const Fabric& fabric, const LinkBytes& bytes,
+                                const std::vector<LinkId>& touched, const CollectivePlan& plan) {
   std::vector<LinkLoad> loads;
-  std::map<std::tuple<TierId, double, double>, LinkId> known;
   for (const LinkId link : touched) {
-    const double bytes = all.bytes(link);
-    const FabricLink& l = fabric.links()[link];
-    if (reduce && !known.try_emplace({l.tier, l.capacity.value(), bytes}, link).second) continue;
-    loads.push_back({link, bytes, bytes * plan.wire(l.plane == plan.planes[0] ? 0 : 1)});
+    const double wire = plan.wire(fabric.links()[link].plane == plan.planes[0] ? 0 : 1);
+    loads.push_back({link, bytes.bytes(link), bytes.bytes(link) * wire});
   }
   return loads;
 }
 
-void count_tiers(const Fabric& fabric, const LinkBytes& bytes, std::vector<double>& tiers) {
-  for (const LinkId link : bytes.links()) tiers[fabric.links()[link].tier] += bytes.bytes(link);
+void count_tiers(const Fabric& fabric, const LinkBytes& bytes, const std::vector<LinkId>& touched,
+                 std::vector<double>& tiers) {
+  for (const LinkId link : touched) tiers[fabric.links()[link].tier] += bytes.bytes(link);
 }
 
 std::vector<TierLoad> tier_loads(const std::vector<double>& tiers) {
@@ -407,7 +402,14 @@ std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<Pla
   return views;
 }
 
-double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, bool reduce,
+/// Where the loads of a plan go: into the plan itself, or into a partition that all plans of a
+/// folded run share.
+struct LoadSink {
+  LinkPartition* partition = nullptr;
+  std::uint32_t plan = 0;  ///< index in the partition's plans
+};
+
+double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, LoadSink sink,
                    CollectivePlan& plan) {
   const std::vector<GroupView> siblings = sibling_views(fabric, plan.planes, groups);
   std::vector<double> tiers(fabric.tiers().size());
@@ -423,8 +425,13 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
                                       l.capacity.value());
     }
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
-    count_tiers(fabric, bytes, tiers);
-    FluidPhase fluid{Seconds(phase.latency), representatives(fabric, bytes, touched, plan, reduce)};
+    const std::vector<LinkId> all = siblings.empty() ? touched : bytes.links();
+    count_tiers(fabric, bytes, all, tiers);
+    FluidPhase fluid{Seconds(phase.latency), {}};
+    if (sink.partition == nullptr)
+      fluid.loads = all_loads(fabric, bytes, all, plan);
+    else
+      sink.partition->split(sink.plan, static_cast<std::uint32_t>(plan.phases.size()), bytes, all);
     total += phase.latency + longest;
     plan.phases.push_back(std::move(fluid));
   }
@@ -458,7 +465,7 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
 }
 
 CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type, Bytes bytes,
-                           bool reduce, const Groups& groups, const CollectiveOptions& options) {
+                           LoadSink sink, const Groups& groups, const CollectiveOptions& options) {
   const Fabric& fabric = *context.fabric;
   if (groups.empty()) throw InternalError("a collective without groups");
   if (!(bytes.value() >= 0)) throw InternalError("a collective of negative size");
@@ -481,7 +488,7 @@ CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type
   const Views views(q);
   const Priced best = tune(q, views);
   describe_variant(best, context.library, plan);
-  plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, reduce, plan));
+  plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, sink, plan));
   return plan;
 }
 
@@ -552,26 +559,8 @@ Priced tune_transfer(const std::vector<Variant>& variants, const GroupView& view
   return best;
 }
 
-}  // namespace
-}  // namespace collective
-
-CollectivePlan plan_collective(const CollectiveContext& context, CollectiveType type, Bytes bytes,
-                               std::span<const DeviceId> members,
-                               const CollectiveOptions& options) {
-  return collective::plan_groups(context, type, bytes, false, {{members.begin(), members.end()}},
-                                 options);
-}
-
-CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type,
-                                     Bytes bytes, const std::vector<std::vector<DeviceId>>& groups,
-                                     const CollectiveOptions& options) {
-  return collective::plan_groups(context, type, bytes, true, groups, options);
-}
-
-CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes,
-                                   std::span<const DevicePair> pairs,
-                                   const CollectiveOptions& options) {
-  using namespace collective;
+CollectivePlan plan_pairs(const CollectiveContext& context, Bytes bytes, LoadSink sink,
+                          std::span<const DevicePair> pairs, const CollectiveOptions& options) {
   if (pairs.empty()) throw InternalError("a transfer without a pair");
   CollectivePlan plan = empty_plan(CollectiveType::SEND_RECV, bytes.value(), 2);
   if (pairs.front().from == pairs.front().to) return plan;
@@ -589,9 +578,72 @@ CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes
   const Priced best = tune_transfer(variants, view, bytes.value());
   describe_variant(best, context.library, plan);
   plan.algorithm = "transfer";
-  plan.idle_time =
-      Seconds(best.start + fill_phases(*context.fabric, best, groups, groups.size() > 1, plan));
+  plan.idle_time = Seconds(best.start + fill_phases(*context.fabric, best, groups, sink, plan));
   return plan;
+}
+
+}  // namespace
+}  // namespace collective
+
+CollectivePlan plan_collective(const CollectiveContext& context, CollectiveType type, Bytes bytes,
+                               std::span<const DeviceId> members,
+                               const CollectiveOptions& options) {
+  return collective::plan_groups(context, type, bytes, {}, {{members.begin(), members.end()}},
+                                 options);
+}
+
+CollectivePlan plan_transfer(const CollectiveContext& context, Bytes bytes, DevicePair pair,
+                             const CollectiveOptions& options) {
+  return collective::plan_pairs(context, bytes, {}, {&pair, 1}, options);
+}
+
+struct FoldedPlans::State {
+  CollectiveContext context;
+  collective::LinkPartition partition;
+  std::vector<CollectivePlan> plans;
+  [[nodiscard]] collective::LoadSink next() {
+    return {&partition, static_cast<std::uint32_t>(plans.size())};
+  }
+};
+
+FoldedPlans::FoldedPlans(const CollectiveContext& context)
+    : state_(new State{context, collective::LinkPartition(*context.fabric), {}}) {}
+FoldedPlans::~FoldedPlans() = default;
+
+std::size_t FoldedPlans::add_collective(CollectiveType type, Bytes bytes,
+                                        const std::vector<std::vector<DeviceId>>& groups,
+                                        const CollectiveOptions& options) {
+  state_->plans.push_back(
+      collective::plan_groups(state_->context, type, bytes, state_->next(), groups, options));
+  return state_->plans.size() - 1;
+}
+
+std::size_t FoldedPlans::add_transfer(Bytes bytes, std::span<const DevicePair> pairs,
+                                      const CollectiveOptions& options) {
+  state_->plans.push_back(
+      collective::plan_pairs(state_->context, bytes, state_->next(), pairs, options));
+  return state_->plans.size() - 1;
+}
+
+std::vector<CollectivePlan> FoldedPlans::finish() {
+  state_->partition.fill(state_->plans);
+  return std::move(state_->plans);
+}
+
+CollectivePlan plan_collective_class(const CollectiveContext& context, CollectiveType type,
+                                     Bytes bytes, const std::vector<std::vector<DeviceId>>& groups,
+                                     const CollectiveOptions& options) {
+  FoldedPlans plans(context);
+  plans.add_collective(type, bytes, groups, options);
+  return std::move(plans.finish().front());
+}
+
+CollectivePlan plan_transfer_class(const CollectiveContext& context, Bytes bytes,
+                                   std::span<const DevicePair> pairs,
+                                   const CollectiveOptions& options) {
+  FoldedPlans plans(context);
+  plans.add_transfer(bytes, pairs, options);
+  return std::move(plans.finish().front());
 }
 
 MessageDag lower_messages(const CollectiveContext& context, const CollectivePlan& plan,

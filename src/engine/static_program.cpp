@@ -5,6 +5,7 @@
 #include <queue>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -44,6 +45,7 @@ class StaticProgram {
   }
 
   StaticRunResult run() {
+    if (graph_.folded) plan_folded();
     machine_.at(machine_.now(), [this] { start(); });
     machine_.run();
     StaticRunResult result;
@@ -238,39 +240,71 @@ class StaticProgram {
     return it == map.end() ? std::string() : it->second;
   }
 
+  CollectiveOptions options_of(const CollectiveOp& op) const {
+    return {option(options_.algorithms, to_string(op.type)), "",
+            option(options_.planes, to_string(graph_.groups[op.group].purpose))};
+  }
+  CollectiveOptions options_of(const TransferOp& op) const {
+    return {"", "", option(options_.planes, to_string(graph_.pair_classes[op.pairs].purpose))};
+  }
+  static auto key_of(const CollectiveOp& op) {
+    return std::tuple(op.group, static_cast<int>(op.type), op.bytes);
+  }
+
+  /// A plan, and whether the run has used it.
+  struct Planned {
+    Plan plan;
+    bool used = false;
+  };
+
+  /// All plans at once: which links are alike depends on all of them.
+  void plan_folded() {
+    FoldedPlans folded(context_);
+    std::vector<Planned*> places;
+    for (const CollectiveOp& op : graph_.collectives) {
+      const auto [it, fresh] = planned_.try_emplace(key_of(op));
+      if (!fresh) continue;
+      folded.add_collective(op.type, Bytes(op.bytes), graph_.groups[op.group].classes,
+                            options_of(op));
+      places.push_back(&it->second);
+    }
+    for (const TransferOp& op : graph_.transfers) {
+      const auto [it, fresh] = planned_transfers_.try_emplace({op.pairs, op.bytes});
+      if (!fresh) continue;
+      folded.add_transfer(Bytes(op.bytes), graph_.pair_classes[op.pairs].pairs, options_of(op));
+      places.push_back(&it->second);
+    }
+    std::vector<CollectivePlan> plans = folded.finish();
+    for (std::size_t i = 0; i < plans.size(); ++i)
+      places[i]->plan = std::make_shared<CollectivePlan>(std::move(plans[i]));
+  }
+
   Plan collective_plan(std::uint32_t index) {
     const CollectiveOp& op = graph_.collectives[index];
     const CommunicatorGroup& group = graph_.groups[op.group];
-    Plan& plan = planned_[{op.group, static_cast<int>(op.type), op.bytes}];
-    if (!plan) {
-      const CollectiveOptions options{option(options_.algorithms, to_string(op.type)), "",
-                                      option(options_.planes, to_string(group.purpose))};
-      plan = std::make_shared<CollectivePlan>(
-          graph_.folded
-              ? plan_collective_class(context_, op.type, Bytes(op.bytes), group.classes, options)
-              : plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(),
-                                options));
-      remember(plan, group.purpose);
-    }
-    return plan;
+    Planned& planned = planned_[key_of(op)];
+    if (!planned.plan)
+      planned.plan = std::make_shared<CollectivePlan>(plan_collective(
+          context_, op.type, Bytes(op.bytes), group.classes.front(), options_of(op)));
+    return remember(planned, group.purpose);
   }
 
   Plan transfer_plan(std::uint32_t index) {
     const TransferOp& op = graph_.transfers[index];
     const PairClass& pairs = graph_.pair_classes[op.pairs];
-    Plan& plan = planned_transfers_[{op.pairs, op.bytes}];
-    if (!plan) {
-      const CollectiveOptions options{"", "", option(options_.planes, to_string(pairs.purpose))};
-      plan = std::make_shared<CollectivePlan>(
-          plan_transfer_class(context_, Bytes(op.bytes), pairs.pairs, options));
-      remember(plan, pairs.purpose);
-    }
-    return plan;
+    Planned& planned = planned_transfers_[{op.pairs, op.bytes}];
+    if (!planned.plan)
+      planned.plan = std::make_shared<CollectivePlan>(
+          plan_transfer(context_, Bytes(op.bytes), pairs.pairs.front(), options_of(op)));
+    return remember(planned, pairs.purpose);
   }
 
-  void remember(const Plan& plan, Purpose purpose) {
-    plans_.push_back(plan);
-    for (const PlaneId plane : plan->planes) planes_[purpose].insert(plane);
+  Plan remember(Planned& planned, Purpose purpose) {
+    if (!std::exchange(planned.used, true)) {
+      plans_.push_back(planned.plan);
+      for (const PlaneId plane : planned.plan->planes) planes_[purpose].insert(plane);
+    }
+    return planned.plan;
   }
 
   std::vector<std::string> stuck_tasks() const {
@@ -310,8 +344,8 @@ class StaticProgram {
   std::vector<Meeting> meetings_;
   std::vector<Plan> collective_plans_, transfer_plans_, plans_;
   std::map<Purpose, std::set<PlaneId>> planes_;
-  std::map<std::tuple<std::uint32_t, int, double>, Plan> planned_;
-  std::map<std::pair<std::uint32_t, double>, Plan> planned_transfers_;
+  std::map<std::tuple<std::uint32_t, int, double>, Planned> planned_;
+  std::map<std::pair<std::uint32_t, double>, Planned> planned_transfers_;
   std::vector<DeviceId> occupied_;
   std::size_t finished_ = 0;
   Seconds last_end_;

@@ -1,0 +1,39 @@
+// Links that all traffic of a folded run loads alike are one link of the simulation.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "collective/group_view.hpp"
+#include "xpusim/collective.hpp"
+
+namespace xpusim::collective {
+
+/// Blocks of links with equal tier, capacity and load, split by one phase after another. Flows on
+/// the links of a block see the same competitors at the same time, so the lowest link stands for
+/// all of them.
+class LinkPartition {
+ public:
+  explicit LinkPartition(const Fabric&);
+
+  /// Splits the blocks by the bytes that a phase of a plan puts on the links.
+  void split(std::uint32_t plan, std::uint32_t phase, const LinkBytes&,
+             std::span<const LinkId> touched);
+  /// Fills the loads of all phases, on the lowest link of every block.
+  void fill(std::span<CollectivePlan> plans) const;
+
+ private:
+  struct Block {
+    std::uint32_t parent = kNoBlock;
+    std::uint32_t plan = 0, phase = 0;
+    double bytes = 0;
+  };
+  static constexpr std::uint32_t kNoBlock = 0xffffffffu;
+
+  const Fabric* fabric_;
+  std::vector<Block> blocks_;
+  std::vector<std::uint32_t> block_of_;  ///< by link
+};
+
+}  // namespace xpusim::collective
