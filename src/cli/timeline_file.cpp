@@ -42,6 +42,14 @@ void forget(const std::string& name) {
                    "choose another file with --timeline");
 }
 
+/// A name that is free, or a regular file's: a device or folder must not be replaced.
+void require_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!path.has_filename() || (fs::exists(status) && !fs::is_regular_file(status)))
+    refuse(path, ": it is no regular file");
+}
+
 }  // namespace
 
 void remove_temporary_files() noexcept {
@@ -51,9 +59,8 @@ void remove_temporary_files() noexcept {
 }
 
 TimelineFile::TimelineFile(fs::path path) : path_(std::move(path)) {
+  require_file(path_);
   std::error_code error;
-  const fs::file_status status = fs::status(path_, error);
-  if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path_, ": it is no regular file");
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
   temporary_ = path_;
   temporary_ += fmt::format(".{}.tmp", ::getpid());
@@ -98,6 +105,7 @@ void TimelineFile::publish(const std::string& line) const {
 
 std::vector<TimelineFile> timeline_files(const fs::path& file,
                                          const std::vector<std::string>& systems) {
+  require_file(file);
   std::vector<TimelineFile> files;
   std::vector<fs::path> taken;
   for (const std::string& system : systems) {

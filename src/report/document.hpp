@@ -17,7 +17,10 @@ struct Grid {
   std::string heading;
   std::vector<std::string> columns;
   std::vector<GridRow> rows;
-  bool text = false;  ///< every column is text
+  std::string align;  ///< "l" or "r" for each column; "" = the first left, the others right
+  [[nodiscard]] bool left(std::size_t column) const {
+    return align.empty() ? column == 0 : align[column] == 'l';
+  }
 };
 struct Document {
   std::string title, question;

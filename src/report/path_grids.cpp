@@ -33,6 +33,7 @@ Grid path_grid(const CriticalPathResult& path, const std::string& heading) {
   grid.heading = "Critical path of " + heading;
   grid.columns = {"waited for", "purpose", "where", "cause", fmt::format("time [{}]", unit.name),
                   "share",      "tasks"};
+  grid.align = "llllrrr";
   double others = 0;
   for (std::size_t i = 0; i < path.segments.size(); ++i) {
     const PathSegment& s = path.segments[i];
@@ -67,11 +68,11 @@ Grid explain_grid(const ExplainResult& e, const std::string& heading) {
   Grid grid;
   grid.heading = fmt::format("Task {} '{}' of {}", e.task, e.label, heading);
   grid.columns = {"what", "value"};
-  grid.text = true;
+  grid.align = "ll";
   const auto row = [&](const std::string& what, const std::string& value) {
     if (!value.empty()) grid.rows.push_back({false, {what, value}});
   };
-  row("kind", e.kind + (e.kind == "join" ? "" : ", " + e.purpose));
+  row("kind", e.kind + (e.kind == "join" || e.kind == e.purpose ? "" : ", " + e.purpose));
   row("where", fmt::format("rank {} (device {}, stage {}{}){}", e.rank, e.device, e.stage,
                            e.ranks > 1 ? fmt::format(", for {} ranks", e.ranks) : "",
                            e.stream.empty() ? "" : ", stream " + e.stream));
@@ -131,6 +132,7 @@ Grid chain_grid(const ExplainResult& e) {
                   "share",
                   "tasks",
                   "causes"};
+  grid.align = "llrrrrl";
   const std::size_t n = e.chain.size();
   const bool cut = n > kChainHead + kChainTail + 1;
   double middle = 0;
