@@ -8,7 +8,7 @@
 namespace xpusim::report {
 namespace {
 
-constexpr std::size_t kSegmentsShown = 15;
+constexpr std::size_t kSegmentsShown = 15, kCausesShown = 8;
 constexpr std::size_t kChainHead = 8, kChainTail = 16;
 constexpr std::size_t kMomentsShown = 4;
 
@@ -23,14 +23,60 @@ std::string time_text(double seconds) {
   return fmt::format("{} {}", number_text(seconds / unit.scale), unit.name);
 }
 
+std::string cause_text(const PathSegment& s) {
+  return s.link.empty() ? s.cause : s.cause + " " + s.link;
+}
+
+std::string purpose_text(const PathSegment& s) { return s.kind == "gap" ? "-" : s.purpose; }
+
 std::string share_text(double seconds, double total) {
   return total > 0 ? percent_text(seconds / total) : "-";
+}
+
+/// The same time by cause, whatever the label and the place.
+Grid cause_grid(const CriticalPathResult& path, const std::string& heading) {
+  std::vector<PathSegment> causes;
+  for (const PathSegment& s : path.segments) {
+    const auto same = std::find_if(causes.begin(), causes.end(), [&](const PathSegment& c) {
+      return c.purpose == s.purpose && c.cause == s.cause && c.link == s.link;
+    });
+    if (same == causes.end()) {
+      causes.push_back(s);
+    } else {
+      same->seconds += s.seconds;
+      same->count += s.count;
+    }
+  }
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  const DisplayUnit unit = unit_for(Kind::seconds, {path.total_s});
+  Grid grid;
+  grid.heading = "Critical path of " + heading + ", by cause";
+  grid.columns = {"cause", "purpose", fmt::format("time [{}]", unit.name), "share", "tasks"};
+  grid.align = "llrrr";
+  double others = 0;
+  for (std::size_t i = 0; i < causes.size(); ++i) {
+    const PathSegment& c = causes[i];
+    if (i >= kCausesShown) {
+      others += c.seconds;
+      continue;
+    }
+    grid.rows.push_back({false,
+                         {cause_text(c), purpose_text(c), number_text(c.seconds / unit.scale),
+                          share_text(c.seconds, path.total_s), count_text(c.count)}});
+  }
+  if (causes.size() > kCausesShown) {
+    grid.rows.push_back({false,
+                         {fmt::format("others ({})", causes.size() - kCausesShown), "",
+                          number_text(others / unit.scale), share_text(others, path.total_s), ""}});
+  }
+  return grid;
 }
 
 Grid path_grid(const CriticalPathResult& path, const std::string& heading) {
   const DisplayUnit unit = unit_for(Kind::seconds, {path.total_s});
   Grid grid;
-  grid.heading = "Critical path of " + heading;
+  grid.heading = "Critical path of " + heading + ", by task";
   grid.columns = {"waited for", "purpose", "where", "cause", fmt::format("time [{}]", unit.name),
                   "share",      "tasks"};
   grid.align = "llllrrr";
@@ -43,9 +89,8 @@ Grid path_grid(const CriticalPathResult& path, const std::string& heading) {
     }
     grid.rows.push_back(
         {false,
-         {s.name, s.kind == "gap" ? "-" : s.purpose, place_text(s),
-          s.link.empty() ? s.cause : s.cause + " " + s.link, number_text(s.seconds / unit.scale),
-          percent_text(s.share), count_text(s.count)}});
+         {s.name, purpose_text(s), place_text(s), cause_text(s),
+          number_text(s.seconds / unit.scale), percent_text(s.share), count_text(s.count)}});
   }
   if (path.segments.size() > kSegmentsShown) {
     grid.rows.push_back(
@@ -168,7 +213,10 @@ std::vector<Grid> path_grids(const RunReport& run, const std::vector<std::string
   std::vector<Grid> grids;
   for (std::size_t i = 0; i < run.results.size(); ++i) {
     const SystemResult& result = run.results[i];
-    if (result.critical_path) grids.push_back(path_grid(*result.critical_path, headings[i]));
+    if (result.critical_path) {
+      grids.push_back(cause_grid(*result.critical_path, headings[i]));
+      grids.push_back(path_grid(*result.critical_path, headings[i]));
+    }
     for (const ExplainResult& explained : result.explain) {
       grids.push_back(explain_grid(explained, headings[i]));
       grids.push_back(chain_grid(explained));

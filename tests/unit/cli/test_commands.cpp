@@ -221,7 +221,7 @@ TEST_CASE("the critical path is in every format when asked, and nowhere else", "
   CHECK_THAT(invoke(run + "--critical-path").out,
              Contains("Critical path of gb200-nvl72") && Contains("100.0 %"));
   CHECK_THAT(invoke(run + "--critical-path --format markdown").out,
-             Contains("### Critical path of gb200-nvl72"));
+             Contains("### Critical path of gb200-nvl72") && Contains(", by cause"));
   CHECK_THAT(invoke(run + "--critical-path --format csv").out,
              Contains("path_cause") && Contains("critical path"));
   const std::string asked = invoke(run + "--critical-path --format json").out;
