@@ -57,6 +57,7 @@ struct RunRecord {
   const TaskGraph* graph = nullptr;
   const Fabric* fabric = nullptr;
   const TaskRecorder* times = nullptr;
+  const CostModel* cost = nullptr;  ///< that the run used
   std::vector<std::shared_ptr<const CollectivePlan>> collective_plans,
       transfer_plans;     ///< by Task::op
   bool by_stage = false;  ///< name places by pipeline stage, not by rank
@@ -72,6 +73,9 @@ struct PlanTimes {
   LinkId bottleneck = kNoLink;
 };
 [[nodiscard]] PlanTimes plan_times(const CollectivePlan&, const Fabric&);
+
+/// What a compute task runs, by kernel name, in first-use order; null cost gives none.
+[[nodiscard]] std::vector<KernelTime> kernels_of(const RunRecord&, std::uint32_t op_sequence);
 
 /// "forward micro-batch 3" -> "forward micro-batch *": numbers that stand alone. Tasks that differ
 /// only there do the same.

@@ -69,10 +69,17 @@ struct PathSegment {
   double seconds = 0, share = 0;
   std::uint64_t count = 0;  ///< tasks
 };
+/// Kernels of one name, at full execution units.
+struct KernelTime {
+  std::string name;
+  double seconds = 0, share = 0;
+  std::uint64_t count = 0;
+};
 struct CriticalPathResult {
   double total_s = 0;
   std::uint64_t tasks = 0;
   std::vector<PathSegment> segments;  ///< longest first; they sum to total_s
+  std::vector<KernelTime> kernels;    ///< what the segments of cause `kernel` ran, longest first
 };
 struct TaskMoment {
   std::uint64_t task = 0;
@@ -108,7 +115,8 @@ struct ExplainResult {
   std::optional<TaskMoment> stream_predecessor;
   std::vector<TaskMoment> members;  ///< of the collective, by arrival
   std::optional<ExplainPlan> plan;
-  std::vector<ChainResult> chain;  ///< from 0 to the end; their seconds sum to end_s
+  std::vector<KernelTime> kernels;  ///< of a compute task, longest first; share of the task
+  std::vector<ChainResult> chain;   ///< from 0 to the end; their seconds sum to end_s
 };
 struct SimulationResult {
   std::string fidelity;

@@ -36,6 +36,10 @@ std::string_view kind_word(const Task& task) {
   }
 }
 
+bool runs_kernels(const Task& task) {
+  return task.kind == TaskKind::compute && task.stream != Stream::host;
+}
+
 std::string_view stream_word(Stream stream) {
   constexpr std::string_view kWords[]{"compute", "comm tp", "comm cp", "comm ep",    "pp send",
                                       "pp recv", "comm dp", "host",    "comm other", ""};
@@ -299,6 +303,24 @@ void explain_plan(const RunRecord& run, TaskId id, ExplainResult& result) {
   if (late != kNoLink) out.late_link = run.fabric->link_name(late);
 }
 
+void add_kernel(std::vector<KernelTime>& kernels, const KernelTime& more) {
+  const auto same = std::find_if(kernels.begin(), kernels.end(),
+                                 [&](const KernelTime& k) { return k.name == more.name; });
+  if (same == kernels.end()) {
+    kernels.push_back(more);
+  } else {
+    same->seconds += more.seconds;
+    same->count += more.count;
+  }
+}
+
+/// Longest first, with shares of `total`.
+void finish_kernels(std::vector<KernelTime>& kernels, double total) {
+  for (KernelTime& kernel : kernels) kernel.share = total > 0 ? kernel.seconds / total : 0;
+  std::stable_sort(kernels.begin(), kernels.end(),
+                   [](const KernelTime& a, const KernelTime& b) { return a.seconds > b.seconds; });
+}
+
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -357,6 +379,17 @@ const CollectivePlan* RunRecord::plan_of(TaskId id) const {
   if (task.kind == TaskKind::transfer && task.op < transfer_plans.size())
     return transfer_plans[task.op].get();
   return nullptr;
+}
+
+std::vector<KernelTime> kernels_of(const RunRecord& run, std::uint32_t op_sequence) {
+  std::vector<KernelTime> kernels;
+  if (run.cost == nullptr) return kernels;
+  for (const OpRun& op : run.graph->op_sequences[op_sequence]) {
+    const ComputeOp& kernel = run.graph->compute_ops[op.op];
+    add_kernel(kernels, {kernel.label.empty() ? "kernel" : kernel.label,
+                         run.cost->cost(kernel).duration.value() * op.repeat, 0, op.repeat});
+  }
+  return kernels;
 }
 
 PlanTimes plan_times(const CollectivePlan& plan, const Fabric& fabric) {
@@ -419,10 +452,12 @@ CriticalPathResult critical_path(const RunRecord& run) {
   Names names(*run.graph);
   Splitter splitter(run);
   double covered = 0;
+  std::map<std::uint32_t, std::uint64_t> sequences;  // compute tasks on the path
   for (const Piece& piece : walk_back(run, *last)) {
     covered += piece.to - piece.from;
     if (!piece.gap) ++result.tasks;
     const Task& task = run.graph->tasks[piece.task];
+    if (!piece.gap && runs_kernels(task)) ++sequences[task.op];
     for (const Part& part : splitter.split(piece)) {
       if (part.seconds <= 0) continue;
       auto& sum = sums[{names.index(piece.task), piece.gap ? "gap" : kind_word(task), task.purpose,
@@ -431,6 +466,14 @@ CriticalPathResult critical_path(const RunRecord& run) {
       ++sum.second;
     }
   }
+  for (const auto& [sequence, count] : sequences) {
+    for (KernelTime kernel : kernels_of(run, sequence)) {
+      kernel.seconds *= static_cast<double>(count);
+      kernel.count *= count;
+      add_kernel(result.kernels, kernel);
+    }
+  }
+  finish_kernels(result.kernels, result.total_s);
   for (const auto& [key, sum] : sums) {
     PathSegment segment;
     const auto& [name, kind, purpose, place, cause, tier] = key;
@@ -543,6 +586,10 @@ ExplainResult explain(const RunRecord& run, const TaskName& name) {
                      [](const auto& a, const auto& b) { return a.at_s < b.at_s; });
   }
   explain_plan(run, id, result);
+  if (runs_kernels(task)) {
+    result.kernels = kernels_of(run, task.op);
+    finish_kernels(result.kernels, result.end_s - result.start_s);
+  }
   result.chain = chain_of(run, id);
   return result;
 }

@@ -117,11 +117,20 @@ void fields(V& v, R& r) {
   v("link", r.link);
 }
 
+template <class V, Of<KernelTime> R>
+void fields(V& v, R& r) {
+  v("name", r.name);
+  v("seconds", r.seconds);
+  v("share", r.share);
+  v("count", r.count);
+}
+
 template <class V, Of<CriticalPathResult> R>
 void fields(V& v, R& r) {
   v("total_s", r.total_s);
   v("tasks", r.tasks);
   v("segments", r.segments);
+  v("kernels", r.kernels);
 }
 
 template <class V, Of<TaskMoment> R>
@@ -182,6 +191,7 @@ void fields(V& v, R& r) {
   v("stream_predecessor", r.stream_predecessor);
   v("members", r.members);
   v("plan", r.plan);
+  v("kernels", r.kernels);
   v("chain", r.chain);
 }
 

@@ -8,7 +8,7 @@
 namespace xpusim::report {
 namespace {
 
-constexpr std::size_t kSegmentsShown = 15, kCausesShown = 8;
+constexpr std::size_t kSegmentsShown = 15, kCausesShown = 8, kKernelsShown = 8;
 constexpr std::size_t kChainHead = 8, kChainTail = 16;
 constexpr std::size_t kMomentsShown = 4;
 
@@ -104,6 +104,30 @@ Grid path_grid(const CriticalPathResult& path, const std::string& heading) {
   return grid;
 }
 
+Grid kernel_grid(const CriticalPathResult& path, const std::string& heading) {
+  const DisplayUnit unit = unit_for(Kind::seconds, {path.total_s});
+  Grid grid;
+  grid.heading = "Kernels on the critical path of " + heading;
+  grid.columns = {"kernel", fmt::format("time [{}]", unit.name), "share", "count"};
+  double others = 0;
+  for (std::size_t i = 0; i < path.kernels.size(); ++i) {
+    const KernelTime& k = path.kernels[i];
+    if (i >= kKernelsShown) {
+      others += k.seconds;
+      continue;
+    }
+    grid.rows.push_back({false,
+                         {k.name, number_text(k.seconds / unit.scale), percent_text(k.share),
+                          count_text(k.count)}});
+  }
+  if (path.kernels.size() > kKernelsShown) {
+    grid.rows.push_back({false,
+                         {fmt::format("others ({})", path.kernels.size() - kKernelsShown),
+                          number_text(others / unit.scale), share_text(others, path.total_s), ""}});
+  }
+  return grid;
+}
+
 std::string moment_text(const TaskMoment& m) {
   return fmt::format("task {} '{}' of rank {}", m.task, m.label, m.rank);
 }
@@ -141,6 +165,12 @@ Grid explain_grid(const ExplainResult& e, const std::string& heading) {
     row("  first to arrive", fmt::format("rank {} at {}", first.rank, time_text(first.at_s)));
     row("  last to arrive", fmt::format("rank {} at {}, {} later", last.rank, time_text(last.at_s),
                                         time_text(last.at_s - first.at_s)));
+  }
+  for (std::size_t i = 0; i < std::min(e.kernels.size(), kMomentsShown); ++i) {
+    const KernelTime& k = e.kernels[i];
+    row(i == 0 ? fmt::format("kernels ({}), longest first", e.kernels.size()) : "  then",
+        fmt::format("{}{}, {} ({})", k.name, k.count > 1 ? fmt::format(" x{}", k.count) : "",
+                    time_text(k.seconds), percent_text(k.share)));
   }
   if (e.plan) {
     const ExplainPlan& p = *e.plan;
@@ -215,6 +245,8 @@ std::vector<Grid> path_grids(const RunReport& run, const std::vector<std::string
     const SystemResult& result = run.results[i];
     if (result.critical_path) {
       grids.push_back(cause_grid(*result.critical_path, headings[i]));
+      if (!result.critical_path->kernels.empty())
+        grids.push_back(kernel_grid(*result.critical_path, headings[i]));
       grids.push_back(path_grid(*result.critical_path, headings[i]));
     }
     for (const ExplainResult& explained : result.explain) {

@@ -428,8 +428,18 @@ class Writer {
     if (task.kind == TaskKind::compute) {
       const OpCost* cost = times_.cost(task.op);
       if (cost == nullptr || task.stream == Stream::host) return "";
-      return fmt::format(",\"flops\":{:.9g},\"bytes\":{:.9g}", cost->flops.value(),
-                         cost->memory_bytes.value());
+      std::string& text = kernel_details_[task.op];
+      if (text.empty()) {
+        text = fmt::format(",\"flops\":{:.9g},\"bytes\":{:.9g}", cost->flops.value(),
+                           cost->memory_bytes.value());
+        const std::vector<KernelTime> kernels = kernels_of(run_, task.op);
+        if (!kernels.empty()) {
+          const std::string more =
+              kernels.size() > 1 ? fmt::format(" +{}", kernels.size() - 1) : "";
+          text += fmt::format(",\"kernels\":{}", json_text(kernels.front().name + more));
+        }
+      }
+      return text;
     }
     const CollectivePlan* plan = run_.plan_of(t);
     if (plan == nullptr) return "";
@@ -484,6 +494,7 @@ class Writer {
   std::unordered_map<TaskId, int> lanes_;
   std::unordered_map<std::uint32_t, std::string> labels_;
   std::unordered_map<const CollectivePlan*, std::string> plan_details_;
+  std::unordered_map<std::uint32_t, std::string> kernel_details_;
   std::uint64_t arrows_ = 0;
 };
 

@@ -89,6 +89,7 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
     const RunRecord record{&graph,
                            &fabric_,
                            &*recorder,
+                           &cost_,
                            std::move(done.collective_plans),
                            std::move(done.transfer_plans),
                            input_->scenario.kind == ScenarioKind::training};

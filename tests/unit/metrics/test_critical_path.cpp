@@ -62,7 +62,7 @@ struct Bench {
     machine.add_observer(times.emplace(graph));
     StaticRunResult done = run_task_graph(machine, graph, context, cost);
     REQUIRE(done.unfinished == 0);
-    record = {&graph, &fabric, &*times, done.collective_plans, done.transfer_plans, false};
+    record = {&graph, &fabric, &*times, &cost, done.collective_plans, done.transfer_plans, false};
   }
   /// Seconds of the critical path with this name and cause.
   double on_path(const std::string& name, const std::string& cause, const std::string& link = "") {

@@ -138,6 +138,7 @@ RunReport why_report() {
     path.segments.push_back(
         {"small", "transfer", "pp", i, std::nullopt, "latency", "", 0.015625, 0.00390625, 1});
   }
+  path.kernels = {{"attention", 1.5, 0.375, 40}, {"norm", 0.5, 0.125, 20}};
   ExplainResult sum;
   sum.task = 42;
   sum.label = "gradients";
@@ -169,6 +170,7 @@ RunReport why_report() {
   step.purpose = "compute";
   step.stream = "compute";
   step.end_s = 3;
+  step.kernels = {{"attention", 2.25, 0.75, 3}, {"norm", 0.75, 0.25, 1}};
   step.waited_for = "nothing: it starts the run";
   for (std::uint64_t i = 0; i < 30; ++i) {  // longer than a table shows
     const auto at = static_cast<double>(i);

@@ -81,6 +81,12 @@ TEST_CASE("the critical path of every shipped training scenario sums to the step
       REQUIRE(r.critical_path);
       CHECK_THAT(r.critical_path->total_s, WithinRel(r.training->step_time_s, 1e-12));
       CHECK_THAT(sum_of(*r.critical_path), WithinRel(r.training->step_time_s, 1e-9));
+      double kernels = 0, segments = 0;
+      for (const KernelTime& k : r.critical_path->kernels) kernels += k.seconds;
+      for (const PathSegment& s : r.critical_path->segments) {
+        if (s.cause == "kernel") segments += s.seconds;
+      }
+      CHECK_THAT(kernels, WithinRel(segments, 1e-9));
       double shares = 0;
       for (const PathSegment& s : r.critical_path->segments) {
         CHECK(s.seconds > 0);
