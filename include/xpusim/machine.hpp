@@ -62,6 +62,8 @@ struct StaticRunResult {
   std::vector<std::shared_ptr<const CollectivePlan>>
       plans;                                    ///< distinct plans used, in first-use order
   std::map<Purpose, std::set<PlaneId>> planes;  ///< planes that the traffic of each purpose used
+  std::vector<std::shared_ptr<const CollectivePlan>> collective_plans,
+      transfer_plans;  ///< by index as in Task::op; null when it never ran
 };
 struct StaticRunOptions {
   std::map<std::string, std::string> planes;      ///< purpose -> plane

@@ -25,12 +25,16 @@ struct ActivityEvent {
   Stream stream = Stream::none;  ///< as in Task; a kernel on `host` keeps no chip busy
 };
 
-/// Bytes that crossed links between two moments.
+inline constexpr LinkId kNoLink = 0xffffffffu;
+
+/// Bytes that crossed links between two moments. Of a static program, the activities that it was
+/// for are announced right after it.
 struct TrafficEvent {
   Purpose purpose = Purpose::other;
   Seconds start, end;
   std::span<const LinkLoad> loads;       ///< links used (representatives when folded)
   std::span<const TierLoad> tier_loads;  ///< all bytes, folded ranks included
+  LinkId late = kNoLink;  ///< the link that others kept busy longest beyond this traffic's own need
 };
 
 /// Wire bytes per payload byte of an event: what its protocol adds. 1 when it names no link.

@@ -64,6 +64,12 @@ class PowerModel {
 /// All-in power by part: what a rack has to deliver at most. Used by checks and tables.
 [[nodiscard]] PowerBreakdown max_power(const SystemSpec&, const ChipSpec&);
 
+/// Mean power from a moment to the next sample's, or to the end of the run.
+struct PowerSample {
+  Seconds start;
+  Watts watts;
+};
+
 /// Integrates power over a run. Peak: the busiest of 512 to 1024 equal slices of the run (the last
 /// one is up to twice as long), so it is the mean over about a thousandth of the run, not a spike.
 class PowerListener final : public EngineObserver {
@@ -79,6 +85,8 @@ class PowerListener final : public EngineObserver {
 
   /// Call after the run. `tokens` gives tokens_per_j.
   [[nodiscard]] PowerResult result(std::optional<double> tokens = std::nullopt) const;
+  /// The slices that the peak is taken from. Call after the run.
+  [[nodiscard]] std::vector<PowerSample> timeline() const;
   [[nodiscard]] const PowerModel& power_model() const { return power_; }
 
  private:
@@ -91,7 +99,6 @@ class PowerListener final : public EngineObserver {
   void reach(double time);
   void spread(double start, double end, const Slice& amount);
   [[nodiscard]] PowerActivity activity(const Slice&, double seconds) const;
-  [[nodiscard]] double busiest_slice() const;
 
   PowerModel power_;
   const Fabric* fabric_;

@@ -58,6 +58,66 @@ struct LinksResult {
   std::vector<TierResult> tiers;
   std::vector<HotLink> hottest;
 };
+/// Time on the critical path that had one cause.
+struct PathSegment {
+  std::string name;  ///< label; "*" stands for the numbers in which labels of the segment differ
+  std::string kind;  ///< compute, host, collective, transfer, gap
+  std::string purpose;
+  std::optional<std::uint64_t> stage, rank;  ///< one of them
+  std::string cause;  ///< kernel, shared units, host, latency, transfer, contention, gap
+  std::string link;   ///< "plane/tier" that bounds the transfer or was shared
+  double seconds = 0, share = 0;
+  std::uint64_t count = 0;  ///< tasks
+};
+/// Kernels of one name, at full execution units.
+struct KernelTime {
+  std::string name;
+  double seconds = 0, share = 0;
+  std::uint64_t count = 0;
+};
+struct CriticalPathResult {
+  double total_s = 0;
+  std::uint64_t tasks = 0;
+  std::vector<PathSegment> segments;  ///< longest first; they sum to total_s
+  std::vector<KernelTime> kernels;    ///< what the segments of cause `kernel` ran, longest first
+};
+struct TaskMoment {
+  std::uint64_t task = 0;
+  std::string label, kind;
+  std::uint64_t rank = 0;
+  double at_s = 0;  ///< end of a predecessor, arrival of a member
+};
+/// Consecutive tasks of one label and place on the way to a task.
+struct ChainResult {
+  std::string name;
+  std::optional<std::uint64_t> stage, rank;
+  double from_s = 0, to_s = 0, seconds = 0;
+  std::uint64_t tasks = 0;
+  std::vector<std::pair<std::string, double>> seconds_by_cause;  ///< "tp transfer ub/device-up"
+};
+struct ExplainPlan {
+  std::string type, algorithm, protocol, planes;
+  double bytes = 0;
+  std::uint64_t ranks = 0;
+  double idle_time_s = 0, latency_s = 0, transfer_s = 0, contention_s = 0;
+  std::string bottleneck;  ///< link that bounds it on an idle fabric
+  std::string late_link;   ///< link that others kept busy
+};
+struct ExplainResult {
+  std::uint64_t task = 0;
+  std::string label, kind, purpose, stream;
+  std::uint64_t rank = 0, device = 0, stage = 0, ranks = 1;
+  std::uint64_t same_label = 1;  ///< tasks that the name given stands for
+  double ready_s = 0, start_s = 0, end_s = 0;
+  std::string waited_for;
+  std::uint64_t dependency_count = 0;
+  std::vector<TaskMoment> dependencies;  ///< latest first, at most 100
+  std::optional<TaskMoment> stream_predecessor;
+  std::vector<TaskMoment> members;  ///< of the collective, by arrival
+  std::optional<ExplainPlan> plan;
+  std::vector<KernelTime> kernels;  ///< of a compute task, longest first; share of the task
+  std::vector<ChainResult> chain;   ///< from 0 to the end; their seconds sum to end_s
+};
 struct SimulationResult {
   std::string fidelity;
   bool folded = false;
@@ -76,6 +136,8 @@ struct SystemResult {
   std::vector<CollectiveResult> collective;
   std::optional<PowerResult> power;
   std::optional<LinksResult> links;
+  std::optional<CriticalPathResult> critical_path;  ///< when asked
+  std::vector<ExplainResult> explain;               ///< when asked
   SimulationResult simulation;
   std::vector<std::string> notes;  ///< assumptions and fall-backs
   std::string error;  ///< set when this system could not run ("does not fit: ..."); no results then

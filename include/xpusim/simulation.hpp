@@ -9,7 +9,9 @@
 
 #include "xpusim/config.hpp"
 #include "xpusim/cost.hpp"
+#include "xpusim/critical_path.hpp"
 #include "xpusim/fabric.hpp"
+#include "xpusim/power.hpp"
 #include "xpusim/results.hpp"
 #include "xpusim/spec.hpp"
 
@@ -30,10 +32,25 @@ struct RunInput {
 /// Loads what scenario.systems[index] refers to. Throws InputError.
 [[nodiscard]] RunInput resolve_run(Catalogue&, const ScenarioSpec&, std::size_t index);
 
+/// A finished run, for who draws it; valid during the call only.
+struct TimelineInput {
+  const RunRecord* run = nullptr;
+  std::string title;
+  std::vector<PowerSample> power;
+};
+
+/// What a run is asked beyond its figures: why. Costs memory per task, so only when asked.
+struct Insight {
+  bool critical_path = false;
+  std::vector<std::string> explain;  ///< tasks, as find_task reads them
+  std::function<void(const TimelineInput&)> timeline;
+  [[nodiscard]] bool any() const { return critical_path || !explain.empty() || timeline; }
+};
+
 /// Runs one system of a scenario. One simulation per process (docs/decisions/0002).
 /// A job that does not fit its system is a result with `error` set; other user mistakes throw
 /// InputError.
-[[nodiscard]] SystemResult simulate(const RunInput&);
+[[nodiscard]] SystemResult simulate(const RunInput&, const Insight& = {});
 
 /// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one
 /// sentence each. Throws InputError for a metric or a comparison that does not exist.

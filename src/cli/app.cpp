@@ -17,6 +17,7 @@
 #include <functional>
 #include <iostream>
 
+#include "cli/timeline_file.hpp"
 #include "cli/version.hpp"
 #include "xpusim/diagnostic.hpp"
 
@@ -60,7 +61,10 @@ std::string executable_folder() {
       .string();
 }
 
-void on_interrupt(int) { ::_exit(interrupted); }  // children get the same signal from the terminal
+void on_interrupt(int) {  // children get the same signal from the terminal
+  remove_temporary_files();
+  ::_exit(interrupted);
+}
 
 int report_bug(const char* what) {
   fmt::print(stderr,

@@ -108,7 +108,7 @@ std::function<int()> declare_collective(CLI::App& app, const GlobalOptions& glob
                  "Protocol of the library instead of the tuner's choice");
   app.add_option("--plane", a->plane, "Plane instead of the fastest that connects the ranks");
   app.add_flag("--die", a->die, "A rank is a die, not a package");
-  add_simulation_options(app, a->simulation);
+  add_simulation_options(app, a->simulation, false);
   return [a, &global, &app] {
     a->simulation.has_seed = app.count("--seed") > 0;
     return run_collective(*a, global);

@@ -13,28 +13,46 @@
 #include <thread>
 
 #include "cli/children.hpp"
+#include "cli/timeline_file.hpp"
 #include "cli/version.hpp"
 
 namespace xpusim::cli {
 namespace {
 
-std::string simulate_to_text(const RunInput& input, bool timing) {
+/// What a child does for one system. Its text: a line about the timeline, and the result.
+struct Job {
+  RunInput input;
+  bool timing = false;
+  Insight insight;
+  const TimelineFile* timeline = nullptr;
+  std::uint64_t timeline_events = 0;
+};
+
+std::string simulate_to_text(const Job& job) {
   const auto begin = std::chrono::steady_clock::now();
   SystemResult result;
+  std::string drawn;
+  Insight insight = job.insight;
+  if (job.timeline != nullptr) {
+    insight.timeline = [&](const TimelineInput& input) {
+      drawn = job.timeline->write(input, job.timeline_events);
+    };
+  }
+  const RunInput& input = job.input;
   try {
-    result = simulate(input);
+    result = simulate(input, insight);
   } catch (const InputError& e) {
     result.system = input.entry.system;
     result.error = render(e.diagnostics());
   }
-  if (timing) {
+  if (job.timing) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     result.simulation.wall_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     result.simulation.peak_rss_bytes = static_cast<double>(usage.ru_maxrss) * 1024.0;
   }
-  return report_to_json(result);
+  return drawn + '\n' + report_to_json(result);
 }
 
 Fidelity parse_fidelity(const std::string& word) {
@@ -102,6 +120,12 @@ struct ScenarioArguments {
   SimulationOptions simulation;
 };
 
+std::vector<std::string> system_names(const ScenarioSpec& scenario) {
+  std::vector<std::string> names;
+  for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
+  return names;
+}
+
 /// Keeps the entries that --systems names, in that order; a system the scenario lacks joins with
 /// its defaults.
 void select_systems(ScenarioSpec& scenario, const std::vector<std::string>& names) {
@@ -124,8 +148,7 @@ int run_scenario(const ScenarioArguments& arguments, const GlobalOptions& global
   select_systems(scenario, arguments.systems);
   if (scenario.systems.empty())
     throw InputError("no-systems", "the scenario names no system", "add \"systems\"");
-  std::vector<std::string> names;
-  for (const ScenarioSystemSpec& entry : scenario.systems) names.push_back(entry.system);
+  const std::vector<std::string> names = system_names(scenario);
   const auto taken = [&](const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -166,7 +189,7 @@ std::function<int()> declare_scenario(CLI::App& app, const GlobalOptions& global
 
 }  // namespace
 
-void add_simulation_options(CLI::App& app, SimulationOptions& options) {
+void add_simulation_options(CLI::App& app, SimulationOptions& options, bool tasks) {
   app.add_option("--set", options.overrides,
                  "Override a value: path.to.field=value of the scenario, or system.NAME., "
                  "chip.NAME., ... (repeatable)")
@@ -190,6 +213,23 @@ void add_simulation_options(CLI::App& app, SimulationOptions& options) {
           "UINT"));
   app.add_flag("--timing", options.timing, "Add wall time and peak memory to the report");
   app.add_option("-j,--jobs", options.jobs, "Simulations at once (default: processors)");
+  if (!tasks) return;
+  app.add_flag("--critical-path", options.critical_path,
+               "Add what the step waited for, by name and cause; the parts sum to the step time");
+  app.add_option("--explain", options.explain,
+                 "Add when a task ran and why not earlier. TASK: an id, 'last' (the one that ends "
+                 "last), or a label: 'LABEL', 'LABEL@RANK' (on that simulated rank), 'LABEL#K' "
+                 "(the K-th, from 1). Example: --explain 'forward micro-batch 0@1#2' (repeatable)")
+      ->type_name("TASK")
+      ->allow_extra_args(false);
+  app.add_option("--timeline", options.timeline,
+                 "Write the run as Trace Event JSON for ui.perfetto.dev; of several systems one "
+                 "file each, FILE with the system's name")
+      ->type_name("FILE");
+  app.add_option("--timeline-events", options.timeline_events,
+                 "At most so many events in the timeline; beyond it ranks are left out evenly "
+                 "(default 250000)")
+      ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1'000'000'000}));
 }
 
 int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
@@ -199,11 +239,25 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
   if (options.has_seed) scenario.seed = options.seed;
   if (!options.fidelity.empty()) scenario.network.fidelity = parse_fidelity(options.fidelity);
   (void)missed_expectations(scenario, {});  // refuses unknown figures before the work
-  std::vector<std::function<std::string()>> jobs;
+  const Insight insight{options.critical_path, options.explain, {}};
+  if ((insight.any() || !options.timeline.empty()) && scenario.kind == ScenarioKind::collective) {
+    throw InputError("no-tasks",
+                     "--critical-path, --explain and --timeline need tasks; a collective "
+                     "scenario has none",
+                     "ask them of a training or replay scenario");
+  }
+  std::vector<Job> work;
   for (std::size_t i = 0; i < scenario.systems.size(); ++i) {
-    jobs.emplace_back([input = resolve_run(catalogue, scenario, i), timing = options.timing] {
-      return simulate_to_text(input, timing);
-    });
+    work.push_back({resolve_run(catalogue, scenario, i), options.timing, insight, nullptr,
+                    options.timeline_events});
+  }
+  const std::vector<TimelineFile> timelines =
+      options.timeline.empty() ? std::vector<TimelineFile>()
+                               : timeline_files(options.timeline, system_names(scenario));
+  std::vector<std::function<std::string()>> jobs;
+  for (std::size_t i = 0; i < work.size(); ++i) {
+    if (!timelines.empty()) work[i].timeline = &timelines[i];
+    jobs.emplace_back([&job = work[i]] { return simulate_to_text(job); });
   }
   const Diagnostics unused = catalogue.unused_overrides();
   for (const Diagnostic& d : unused.items()) spdlog::warn(render(d, use_color(global)));
@@ -229,8 +283,13 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
     if (outcomes[i].interrupted) return interrupted;
     if (!outcomes[i].error.empty())
       throw InternalError(scenario.systems[i].system + ": " + outcomes[i].error);
-    report.results.push_back(system_result_from_json(outcomes[i].text));
-    if (!report.results.back().error.empty()) ++failed;
+    const std::size_t line = outcomes[i].text.find('\n');
+    report.results.push_back(system_result_from_json(outcomes[i].text.substr(line + 1)));
+    if (!report.results.back().error.empty()) {
+      ++failed;
+    } else if (!timelines.empty()) {
+      timelines[i].publish(outcomes[i].text.substr(0, line));
+    }
   }
 
   const ReportFormat format = parse_report_format(options.format).value_or(ReportFormat::table);

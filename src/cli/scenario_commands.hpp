@@ -19,8 +19,14 @@ struct SimulationOptions {
   bool has_seed = false;
   bool timing = false;
   unsigned jobs = 0;
+  bool critical_path = false;
+  std::vector<std::string> explain;
+  std::string timeline;
+  std::uint64_t timeline_events = 250'000;
 };
-void add_simulation_options(CLI::App&, SimulationOptions&);
+/// Options of every command that simulates; `tasks`: also those that ask why, which need a task
+/// graph.
+void add_simulation_options(CLI::App&, SimulationOptions&, bool tasks = true);
 
 /// Simulates every system of the scenario in a child of its own, writes the report, and gives the
 /// exit code.

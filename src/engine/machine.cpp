@@ -107,6 +107,8 @@ struct Machine::Impl {
     std::size_t phase = 0;
     std::size_t open = 0;  // flows of the current phase
     Seconds phase_start;
+    LinkId late_link = kNoLink;  // whose flow ended longest after its idle time
+    double late = 2e-9;          // by how much; less is rounding
     // flow fidelity
     MessageDag dag;
     std::vector<std::uint32_t> waiting;     // dependencies left, per message
@@ -165,17 +167,28 @@ struct Machine::Impl {
     r->open = std::max<std::size_t>(1, phase.loads.size());
     activities += r->open;
     if (phase.loads.empty()) {
-      core.timer(core.now() + phase.latency.value(), [this, r] { end_flow(r); });
+      core.timer(core.now() + phase.latency.value(), [this, r] { end_phase(r); });
       return;
     }
-    for (const LinkLoad& load : phase.loads) {
-      const ResourceId route = link(load.link);
-      core.flow({&route, 1}, load.wire_bytes, phase.latency.value(), 0.0,
-                [this, r] { end_flow(r); });
+    for (std::uint32_t i = 0; i < phase.loads.size(); ++i) {
+      const ResourceId route = link(phase.loads[i].link);
+      core.flow({&route, 1}, phase.loads[i].wire_bytes, phase.latency.value(), 0.0,
+                [r, i] { r->machine->end_flow(r, i); });
     }
   }
-  void end_flow(Run* r) {
+  void end_flow(Run* r, std::uint32_t index) {
     if (--r->open > 0) return;
+    const FluidPhase& phase = r->plan->phases[r->phase];
+    const LinkLoad& last = phase.loads[index];
+    const double alone = last.wire_bytes / fabric.links()[last.link].capacity.value();
+    const double late = core.now() - r->phase_start.value() - phase.latency.value() - alone;
+    if (late > r->late) {
+      r->late = late;
+      r->late_link = last.link;
+    }
+    end_phase(r);
+  }
+  void end_phase(Run* r) {
     ++r->phase;
     start_phase(r);
   }
@@ -264,8 +277,12 @@ struct Machine::Impl {
     bool first = true;
     for (const FluidPhase& phase : run->plan->phases) {
       const TrafficEvent event{
-          run->purpose, run->start, end, phase.loads,
-          first ? std::span<const TierLoad>(run->plan->tier_loads) : std::span<const TierLoad>()};
+          run->purpose,
+          run->start,
+          end,
+          phase.loads,
+          first ? std::span<const TierLoad>(run->plan->tier_loads) : std::span<const TierLoad>(),
+          run->late_link};
       first = false;
       for (EngineObserver* o : observers) o->on_traffic(event);
     }

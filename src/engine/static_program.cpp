@@ -55,6 +55,8 @@ class StaticProgram {
     if (result.unfinished > 0) result.stuck = stuck_tasks();
     result.plans = std::move(plans_);
     result.planes = std::move(planes_);
+    result.collective_plans = std::move(collective_plans_);
+    result.transfer_plans = std::move(transfer_plans_);
     return result;
   }
 

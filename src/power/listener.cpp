@@ -127,8 +127,8 @@ PowerActivity PowerListener::activity(const Slice& slice, double seconds) const 
   return activity;
 }
 
-double PowerListener::busiest_slice() const {
-  double peak = 0;
+std::vector<PowerSample> PowerListener::timeline() const {
+  std::vector<PowerSample> samples;
   for (std::size_t i = 0; i < kSlices; ++i) {
     const double left = makespan_ - static_cast<double>(i) * width_;
     if (left <= 0) break;
@@ -140,10 +140,11 @@ double PowerListener::busiest_slice() const {
       if (i + 1 < kSlices) slice += slices_[i + 1];
       seconds = left;
     }
-    peak = std::max(peak, power_.at(activity(slice, seconds)).total.value());
+    samples.push_back(
+        {Seconds(static_cast<double>(i) * width_), power_.at(activity(slice, seconds)).total});
     if (left < 2 * width_) break;
   }
-  return peak;
+  return samples;
 }
 
 PowerResult PowerListener::result(std::optional<double> tokens) const {
@@ -156,7 +157,9 @@ PowerResult PowerListener::result(std::optional<double> tokens) const {
   for (const PowerPart& part : mean.parts) {
     add_energy(result.energy_j_by_component, part.name, part.watts.value() * makespan_);
   }
-  result.peak_w = std::max(result.mean_w, busiest_slice());
+  result.peak_w = result.mean_w;
+  for (const PowerSample& sample : timeline())
+    result.peak_w = std::max(result.peak_w, sample.watts.value());
   if (tokens && result.energy_j > 0) result.tokens_per_j = *tokens / result.energy_j;
   return result;
 }

@@ -10,11 +10,15 @@
 namespace xpusim::report {
 namespace {
 
-/// One output row: a system, and one of its collectives if it has any.
+/// One output row: a system, and one of its collectives if it has any; with the critical path or an
+/// explanation one row more for each of their segments.
 struct Line {
   const RunReport& run;
   const SystemResult& result;
   const CollectiveResult* collective = nullptr;
+  const PathSegment* segment = nullptr;
+  const ExplainResult* explained = nullptr;
+  const ChainResult* link = nullptr;  ///< of `explained`
 };
 using Value = std::function<std::string(const Line&)>;
 struct Column {
@@ -153,7 +157,39 @@ void add_links(std::vector<Column>& columns) {
   });
 }
 
-std::vector<Column> columns() {
+/// Segments of the critical path and links of an explanation's chain, told apart by `path`.
+void add_paths(std::vector<Column>& columns) {
+  const auto add = [&](const char* name, auto segment, auto link) {
+    columns.push_back({name, [segment, link](const Line& line) {
+                         if (line.segment != nullptr)
+                           return text_of(std::invoke(segment, *line.segment));
+                         return line.link == nullptr ? std::string()
+                                                     : text_of(std::invoke(link, *line.link));
+                       }});
+  };
+  const auto none = [](const auto&) { return std::string(); };
+  columns.push_back({"path", [](const Line& line) -> std::string {
+                       if (line.segment != nullptr) return "critical path";
+                       if (line.explained == nullptr) return "";
+                       return fmt::format("task {} {}", line.explained->task,
+                                          line.explained->label);
+                     }});
+  using S = PathSegment;
+  using C = ChainResult;
+  add("path_name", &S::name, &C::name);
+  add("path_kind", &S::kind, none);
+  add("path_purpose", &S::purpose, none);
+  add("path_stage", &S::stage, &C::stage);
+  add("path_rank", &S::rank, &C::rank);
+  add("path_cause", &S::cause, none);
+  add("path_link", &S::link, none);
+  add("path_from_s", none, &C::from_s);
+  add("path_seconds", &S::seconds, &C::seconds);
+  add("path_share", &S::share, none);
+  add("path_count", &S::count, &C::tasks);
+}
+
+std::vector<Column> columns(bool paths) {
   std::vector<Column> all;
   all.push_back({"scenario", [](const Line& line) { return line.run.scenario; }});
   all.push_back({"system", system(&SystemResult::system)});
@@ -173,6 +209,7 @@ std::vector<Column> columns() {
   all.push_back({"simulated_ranks", simulation(&SimulationResult::simulated_ranks)});
   all.push_back({"wall_s", simulation(&SimulationResult::wall_s)});
   all.push_back({"peak_rss_bytes", simulation(&SimulationResult::peak_rss_bytes)});
+  if (paths) add_paths(all);
   return all;
 }
 
@@ -197,12 +234,23 @@ void write_line(std::ostream& out, const std::vector<Column>& all, const Line& l
 }  // namespace
 
 void write_csv(std::ostream& out, const RunReport& run) {
-  const std::vector<Column> all = columns();
+  const bool paths = std::any_of(
+      run.results.begin(), run.results.end(),
+      [](const SystemResult& result) { return result.critical_path || !result.explain.empty(); });
+  const std::vector<Column> all = columns(paths);
   for (std::size_t i = 0; i < all.size(); ++i) out << (i == 0 ? "" : ",") << all[i].name;
   out << "\r\n";
   for (const SystemResult& result : run.results) {
     if (result.collective.empty()) write_line(out, all, {run, result});
     for (const CollectiveResult& row : result.collective) write_line(out, all, {run, result, &row});
+    if (result.critical_path) {
+      for (const PathSegment& segment : result.critical_path->segments)
+        write_line(out, all, {run, result, nullptr, &segment});
+    }
+    for (const ExplainResult& explained : result.explain) {
+      for (const ChainResult& link : explained.chain)
+        write_line(out, all, {run, result, nullptr, nullptr, &explained, &link});
+    }
   }
 }
 

@@ -17,6 +17,10 @@ struct Grid {
   std::string heading;
   std::vector<std::string> columns;
   std::vector<GridRow> rows;
+  std::string align;  ///< "l" or "r" for each column; "" = the first left, the others right
+  [[nodiscard]] bool left(std::size_t column) const {
+    return align.empty() ? column == 0 : align[column] == 'l';
+  }
 };
 struct Document {
   std::string title, question;
@@ -47,5 +51,9 @@ class Footnotes {
 /// One grid per system with collective results, as nccl-tests prints them.
 [[nodiscard]] std::vector<Grid> collective_grids(const RunReport&,
                                                  const std::vector<std::string>& headings);
+
+/// What each system waited for and why, where that was asked.
+[[nodiscard]] std::vector<Grid> path_grids(const RunReport&,
+                                           const std::vector<std::string>& headings);
 
 }  // namespace xpusim::report

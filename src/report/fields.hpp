@@ -103,6 +103,98 @@ void fields(V& v, R& r) {
   v("hottest", r.hottest);
 }
 
+template <class V, Of<PathSegment> R>
+void fields(V& v, R& r) {
+  v("name", r.name);
+  v("kind", r.kind);
+  v("purpose", r.purpose);
+  v("stage", r.stage);
+  v("rank", r.rank);
+  v("seconds", r.seconds);
+  v("share", r.share);
+  v("count", r.count);
+  v("cause", r.cause);
+  v("link", r.link);
+}
+
+template <class V, Of<KernelTime> R>
+void fields(V& v, R& r) {
+  v("name", r.name);
+  v("seconds", r.seconds);
+  v("share", r.share);
+  v("count", r.count);
+}
+
+template <class V, Of<CriticalPathResult> R>
+void fields(V& v, R& r) {
+  v("total_s", r.total_s);
+  v("tasks", r.tasks);
+  v("segments", r.segments);
+  v("kernels", r.kernels);
+}
+
+template <class V, Of<TaskMoment> R>
+void fields(V& v, R& r) {
+  v("task", r.task);
+  v("label", r.label);
+  v("kind", r.kind);
+  v("rank", r.rank);
+  v("at_s", r.at_s);
+}
+
+template <class V, Of<ChainResult> R>
+void fields(V& v, R& r) {
+  v("name", r.name);
+  v("stage", r.stage);
+  v("rank", r.rank);
+  v("from_s", r.from_s);
+  v("to_s", r.to_s);
+  v("seconds", r.seconds);
+  v("tasks", r.tasks);
+  v("seconds_by_cause", r.seconds_by_cause);
+}
+
+template <class V, Of<ExplainPlan> R>
+void fields(V& v, R& r) {
+  v("type", r.type);
+  v("algorithm", r.algorithm);
+  v("protocol", r.protocol);
+  v("planes", r.planes);
+  v("bytes", r.bytes);
+  v("ranks", r.ranks);
+  v("idle_time_s", r.idle_time_s);
+  v("latency_s", r.latency_s);
+  v("transfer_s", r.transfer_s);
+  v("contention_s", r.contention_s);
+  v("bottleneck", r.bottleneck);
+  v("late_link", r.late_link);
+}
+
+template <class V, Of<ExplainResult> R>
+void fields(V& v, R& r) {
+  v("task", r.task);
+  v("label", r.label);
+  v("kind", r.kind);
+  v("purpose", r.purpose);
+  v("stream", r.stream);
+  v("rank", r.rank);
+  v("device", r.device);
+  v("stage", r.stage);
+  v("ranks", r.ranks);
+  v("same_label", r.same_label);
+  v("ready_s", r.ready_s);
+  v("start_s", r.start_s);
+  v("end_s", r.end_s);
+  v("waited_for", r.waited_for);
+  v("dependency_count", r.dependency_count);
+  v("dependencies", r.dependencies);
+  v("stream_predecessor", r.stream_predecessor);
+  v("members", r.members);
+  v("plan", r.plan);
+  v("kernels", r.kernels);
+  v("chain", r.chain);
+}
+
 template <class V, Of<SimulationResult> R>
 void fields(V& v, R& r) {
   v("fidelity", r.fidelity);
@@ -126,6 +218,8 @@ void fields(V& v, R& r) {
   v("collective", r.collective);
   v("power", r.power);
   v("links", r.links);
+  v("critical_path", r.critical_path);
+  v("explain", r.explain);
   if (r.error.empty()) v("simulation", r.simulation);
   v("notes", r.notes);
 }

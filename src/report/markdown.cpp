@@ -29,7 +29,7 @@ void write_grid(std::ostream& out, const Grid& grid) {
   if (!grid.heading.empty()) out << "### " << grid.heading << "\n\n";
   write_row(out, grid.columns, columns);
   out << '|';
-  for (std::size_t c = 0; c < columns; ++c) out << (c == 0 ? ":---|" : "---:|");
+  for (std::size_t c = 0; c < columns; ++c) out << (grid.left(c) ? ":---|" : "---:|");
   out << '\n';
   for (const GridRow& row : grid.rows) {
     const std::vector<std::string> section{"**" + row.cells[0] + "**"};

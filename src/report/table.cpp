@@ -21,13 +21,13 @@ std::vector<std::size_t> column_widths(const Grid& grid, const std::string& inde
   return widths;
 }
 
-std::string laid_out(const std::vector<std::string>& cells,
+std::string laid_out(const Grid& grid, const std::vector<std::string>& cells,
                      const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     const std::string padding(widths[c] - std::min(widths[c], display_width(cells[c])), ' ');
     if (c > 0) line += "  ";
-    line += c == 0 ? cells[c] + padding : padding + cells[c];
+    line += grid.left(c) ? cells[c] + padding : padding + cells[c];
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
@@ -40,10 +40,10 @@ void write_grid(std::ostream& out, const Grid& grid) {
   const std::vector<std::size_t> widths = column_widths(grid, indent);
   out << '\n';
   if (!grid.heading.empty()) out << grid.heading << '\n';
-  out << laid_out(grid.columns, widths) << '\n';
+  out << laid_out(grid, grid.columns, widths) << '\n';
   for (GridRow row : grid.rows) {
     if (!row.section) row.cells[0].insert(0, indent);
-    out << (row.section ? row.cells[0] : laid_out(row.cells, widths)) << '\n';
+    out << (row.section ? row.cells[0] : laid_out(grid, row.cells, widths)) << '\n';
   }
 }
 

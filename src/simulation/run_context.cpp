@@ -33,8 +33,9 @@ std::string_view fidelity_word(Fidelity fidelity) {
   }
 }
 
-RunContext::RunContext(const RunInput& input)
+RunContext::RunContext(const RunInput& input, const Insight& insight)
     : input_(&input),
+      insight_(&insight),
       fabric_(build_fabric(input.system, input.chip, input.links, {input.scenario.rank})),
       collectives_{&fabric_, &input.software.collectives},
       cost_(input.chip, input.software, cost_options(input)),
@@ -61,6 +62,10 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   TotalsListener totals_listener;
   run.machine->add_observer(breakdown_listener);
   run.machine->add_observer(totals_listener);
+  std::vector<TaskName> questions;  // read before the work
+  for (const std::string& text : insight_->explain) questions.push_back(find_task(graph, text));
+  std::optional<TaskRecorder> recorder;
+  if (insight_->any()) run.machine->add_observer(recorder.emplace(graph));
   const StaticRunOptions options{input_->scenario.network.planes,
                                  input_->scenario.network.algorithms};
   StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
@@ -80,6 +85,19 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   totals = totals_listener.result();
   result.power = run.power->result(tokens);
   result.links = run.links->result();
+  if (recorder) {
+    const RunRecord record{&graph,
+                           &fabric_,
+                           &*recorder,
+                           &cost_,
+                           std::move(done.collective_plans),
+                           std::move(done.transfer_plans),
+                           input_->scenario.kind == ScenarioKind::training};
+    if (insight_->critical_path) result.critical_path = critical_path(record);
+    for (const TaskName& question : questions) result.explain.push_back(explain(record, question));
+    if (insight_->timeline)
+      insight_->timeline({&record, input_->entry.system, run.power->timeline()});
+  }
   result.simulation.fidelity = fidelity_word(run.machine->fidelity());
   result.simulation.folded = graph.folded;
   result.simulation.activities = run.machine->activities();

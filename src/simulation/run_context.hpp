@@ -12,7 +12,8 @@ namespace xpusim {
 
 class RunContext {
  public:
-  explicit RunContext(const RunInput&);
+  /// Both must outlive the context.
+  RunContext(const RunInput&, const Insight&);
 
   [[nodiscard]] const RunInput& input() const { return *input_; }
   [[nodiscard]] const Fabric& fabric() const { return fabric_; }
@@ -38,6 +39,7 @@ class RunContext {
 
  private:
   const RunInput* input_;
+  const Insight* insight_;
   Fabric fabric_;
   CollectiveContext collectives_;
   CostModel cost_;

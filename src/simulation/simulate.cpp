@@ -2,8 +2,12 @@
 
 namespace xpusim {
 
-SystemResult simulate(const RunInput& input) {
-  const RunContext context(input);
+SystemResult simulate(const RunInput& input, const Insight& insight) {
+  if (insight.any() && input.scenario.kind == ScenarioKind::collective) {
+    throw InputError("no-tasks", "a collective sweep has no tasks to explain or draw",
+                     "ask for the critical path, explanations and timelines of training or replay");
+  }
+  const RunContext context(input, insight);
   SystemResult result;
   result.system = input.entry.system;
   result.chips = context.packages_used();

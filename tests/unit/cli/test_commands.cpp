@@ -1,6 +1,7 @@
 // The program as a person runs it: output, messages and exit codes.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -202,4 +203,107 @@ TEST_CASE("a scenario's algorithm by collective holds for collectives too", "[cl
       "network.algorithms.ALL_REDUCE=halving_doubling");
   CHECK(o.code == 0);
   CHECK_THAT(o.out, Contains("halving_doubling") && !Contains("in_switch"));
+}
+
+namespace {
+/// Everything in a folder, by name.
+std::vector<std::string> names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+}  // namespace
+
+TEST_CASE("the critical path is in every format when asked, and nowhere else", "[cli][why]") {
+  const std::string run = "run gpt-tp2-dp2 --systems gb200-nvl72 -q ";
+  CHECK_THAT(invoke(run + "--critical-path").out,
+             Contains("Critical path of gb200-nvl72") && Contains("100.0 %"));
+  CHECK_THAT(invoke(run + "--critical-path --format markdown").out,
+             Contains("### Critical path of gb200-nvl72") && Contains(", by cause"));
+  CHECK_THAT(invoke(run + "--critical-path --format csv").out,
+             Contains("path_cause") && Contains("critical path"));
+  const std::string asked = invoke(run + "--critical-path --format json").out;
+  for (const char* name :
+       {"\"critical_path\"", "\"total_s\"", "\"segments\"", "\"name\"", "\"kind\"", "\"purpose\"",
+        "\"rank\"", "\"seconds\"", "\"share\"", "\"count\"", "\"cause\"", "\"link\""})
+    CHECK_THAT(asked, Contains(name));
+  for (const char* format : {"table", "markdown", "csv", "json"}) {
+    const std::string plain = invoke(run + "--format " + format).out;
+    CHECK_THAT(plain, !Contains("ritical") && !Contains("path_cause"));
+  }
+}
+
+TEST_CASE("a task is explained by label, rank and number, several at once", "[cli][why]") {
+  const Outcome o = invoke(
+      "run quickstart --systems gb200-nvl72 -q --explain 'forward micro-batch 0@1#2' --explain "
+      "last");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("'forward micro-batch 0' of gb200-nvl72") &&
+                        Contains("'step overhead' of gb200-nvl72") && Contains("waited for"));
+  CHECK_THAT(invoke("run --help").out, Contains("--explain 'forward micro-batch 0@1#2'"));
+}
+
+TEST_CASE("an unknown task names the nearest and exits 2", "[cli][why][refusal]") {
+  const Outcome o =
+      invoke("run quickstart --systems gb200-nvl72 --explain 'forwrd micro-batch 3' -q");
+  CHECK(o.code == 2);
+  CHECK(o.out.empty());
+  CHECK(o.err ==
+        "gb200-nvl72: error[unknown-task]: --explain: no task is called 'forwrd micro-batch 3'\n"
+        "  help: did you mean 'forward micro-batch 3'?\n");
+}
+
+TEST_CASE("a timeline is one whole file, or one per system", "[cli][timeline]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary / "made";
+  const std::string run = "run gpt-tp2-dp2 --timeline '" + (folder / "t.json").string() + "' ";
+  const Outcome one = invoke(run + "--systems gb200-nvl72");
+  CHECK(one.code == 0);
+  CHECK_THAT(one.err, Contains("wrote " + (folder / "t.json").string()));
+  CHECK(names_in(folder) == std::vector<std::string>{"t.json"});
+  CHECK_THAT(slurp(folder / "t.json"), Contains("\"traceEvents\""));
+  CHECK(invoke(run + "--systems gb200-nvl72,cloudmatrix-384 -q").code == 0);
+  CHECK(names_in(folder) ==
+        std::vector<std::string>{"t.cloudmatrix-384.json", "t.gb200-nvl72.json", "t.json"});
+}
+
+TEST_CASE("a timeline that leaves ranks out says so", "[cli][timeline]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const Outcome o = invoke(
+      "run quickstart --systems cloudmatrix-384 --timeline-events 20000 "
+      "--timeline '" +
+      (temporary / "t.json") + "'");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.err, Contains("1 of 8 ranks") && Contains("left out"));
+}
+
+TEST_CASE("a run that fails leaves no timeline, and one that cannot be written is refused first",
+          "[cli][timeline][refusal]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary / "made";
+  const std::string file = " --timeline '" + (folder / "t.json").string() + "'";
+  CHECK(invoke("run quickstart --systems dgx-h100" + file).code == 2);  // does not fit
+  CHECK(invoke("run gpt-tp2-dp2 --set replay.trace=no/such" + file).code == 2);
+  CHECK(names_in(folder).empty());
+  for (const char* nowhere : {"/proc/nowhere/t.json", "/dev/null", "/"}) {
+    INFO(nowhere);
+    const Outcome o = invoke(std::string("run quickstart --timeline ") + nowhere);
+    CHECK(o.code == 2);
+    CHECK(o.out.empty());
+    CHECK_THAT(o.err, Contains("error[cannot-write]"));
+  }
+}
+
+TEST_CASE("questions about tasks are refused where there are none", "[cli][why][refusal]") {
+  for (const char* question : {"--critical-path", "--explain 0", "--timeline /tmp/never.json"}) {
+    INFO(question);
+    const Outcome o = invoke(std::string("run all-reduce-node ") + question);
+    CHECK(o.code == 2);
+    CHECK(o.err ==
+          "error[no-tasks]: --critical-path, --explain and --timeline need tasks; a collective "
+          "scenario has none\n  help: ask them of a training or replay scenario\n");
+  }
+  CHECK(invoke("collective all_reduce --system dgx-h100 --critical-path").code == 2);
 }

@@ -118,3 +118,67 @@ RunReport replay_report() {
   run.results = {r};
   return run;
 }
+
+RunReport why_report() {
+  RunReport run = report_of("why", "training");
+  SystemResult r;
+  r.system = "a-8";
+  r.chips = 8;
+  CriticalPathResult& path = r.critical_path.emplace();
+  path.total_s = 4;
+  path.tasks = 100;
+  path.segments = {
+      {"forward micro-batch *", "compute", "compute", 1, std::nullopt, "kernel", "", 2, 0.5, 60},
+      {"forward micro-batch *", "collective", "tp", 1, std::nullopt, "transfer", "ub/leaf-up", 1,
+       0.25, 20},
+      {"gradients", "collective", "dp", 0, std::nullopt, "contention", "rdma/leaf-up", 0.5, 0.125,
+       2},
+      {"before optimizer", "gap", "optimizer", 0, std::nullopt, "gap", "", 0.25, 0.0625, 1}};
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    path.segments.push_back(
+        {"small", "transfer", "pp", i, std::nullopt, "latency", "", 0.015625, 0.00390625, 1});
+  }
+  path.kernels = {{"attention", 1.5, 0.375, 40}, {"norm", 0.5, 0.125, 20}};
+  ExplainResult sum;
+  sum.task = 42;
+  sum.label = "gradients";
+  sum.kind = "collective";
+  sum.purpose = "dp";
+  sum.stream = "comm dp";
+  sum.rank = 1;
+  sum.device = 4;
+  sum.stage = 1;
+  sum.ranks = 4;
+  sum.same_label = 2;
+  sum.ready_s = 1;
+  sum.start_s = 2;
+  sum.end_s = 4;
+  sum.waited_for = "the last member of its collective, rank 0";
+  sum.dependency_count = 7;
+  for (std::uint64_t i = 0; i < 5; ++i)
+    sum.dependencies.push_back({i, "backward", "compute", 1, 1 - 0.125 * static_cast<double>(i)});
+  sum.stream_predecessor = TaskMoment{9, "gradients", "collective", 1, 0.5};
+  sum.members = {{42, "gradients", "collective", 1, 1}, {41, "gradients", "collective", 0, 2}};
+  sum.plan = ExplainPlan{"ALL_REDUCE", "ring", "simple", "ub", 1e9,       2,
+                         1.5,          0.5,    1.0,      0.5,  "ub/up/1", "ub/leaf-up/7"};
+  sum.chain = {{"backward", 0, std::nullopt, 0, 2, 2, 3, {{"kernel", 1.5}, {"host", 0.5}}},
+               {"gradients", 1, std::nullopt, 2, 4, 2, 1, {{"dp transfer ub/leaf-up", 2}}}};
+  ExplainResult step;
+  step.task = 50;
+  step.label = "step";
+  step.kind = "compute";
+  step.purpose = "compute";
+  step.stream = "compute";
+  step.end_s = 3;
+  step.kernels = {{"attention", 2.25, 0.75, 3}, {"norm", 0.75, 0.25, 1}};
+  step.waited_for = "nothing: it starts the run";
+  for (std::uint64_t i = 0; i < 30; ++i) {  // longer than a table shows
+    const auto at = static_cast<double>(i);
+    step.chain.push_back(
+        {"step " + std::to_string(i), std::nullopt, i % 2, at / 10, (at + 1) / 10, 0.1, 1, {}});
+  }
+  r.explain = {sum, step};
+  r.simulation = {"fluid", true, 1234, 2, std::nullopt, std::nullopt};
+  run.results = {r};
+  return run;
+}

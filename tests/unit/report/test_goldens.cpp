@@ -44,6 +44,13 @@ TEST_CASE("a replay report shows traffic of no known purpose", "[report][golden]
   require_approved("replay_json", written(replay_report(), ReportFormat::json));
 }
 
+TEST_CASE("a report that was asked why shows the path and what led to a task", "[report][golden]") {
+  require_approved("why_table", written(why_report(), ReportFormat::table));
+  require_approved("why_markdown", written(why_report(), ReportFormat::markdown));
+  require_approved("why_csv", written(why_report(), ReportFormat::csv));
+  require_approved("why_json", written(why_report(), ReportFormat::json));
+}
+
 TEST_CASE("a system that could not run gives no ratios as a baseline", "[report]") {
   RunReport run = training_report();
   run.baseline = "tiny-1";

@@ -20,7 +20,7 @@ nlohmann::json json_of(const RunReport& run) {
 }  // namespace
 
 TEST_CASE("a result passes the pipe without loss", "[report][json]") {
-  RunReport runs[]{training_report(), collective_report(), replay_report()};
+  RunReport runs[]{training_report(), collective_report(), replay_report(), why_report()};
   for (const RunReport& run : runs) {
     for (const SystemResult& result : run.results) {
       const std::string text = report_to_json(result);
