@@ -95,19 +95,23 @@ struct CollectivePlan {
   Seconds idle_time;  ///< closed form on an idle fabric: start_overhead plus the sum of the phases
   Seconds message_overhead;  ///< `flow`: added to each message's path latency (protocol step cost),
                              ///< slot 0
-  Seconds outer_message_overhead;  ///< the same for messages on plane slot 1
   Seconds start_overhead;    ///< once, before the first byte (base latency, pipeline fill); not in
                              ///< `phases`
   double wire_factor = 1.0;  ///< wire_bytes / payload on slot 0
-  double outer_wire_factor = 1.0;     ///< the same on slot 1
-  double units_share = 0.0;           ///< execution units occupied on each member while it runs
-  std::uint32_t pipeline_chunks = 1;  ///< chunks that a pipelined algorithm cuts the buffer into
-  std::string inner, outer;           ///< hierarchical: algorithms of the two levels
+  struct OuterCost {
+    Seconds message_overhead;
+    double wire_factor = 1.0;
+  };
+  std::vector<OuterCost> outer_costs;  ///< both, on slots 1, 2, ...
+  double units_share = 0.0;            ///< execution units occupied on each member while it runs
+  std::uint32_t pipeline_chunks = 1;   ///< chunks that a pipelined algorithm cuts the buffer into
+  std::string inner, outer;            ///< hierarchical: algorithms of the innermost level and of
+                                       ///< those outside it ("ring", "ring/direct")
   [[nodiscard]] Seconds overhead(std::uint32_t slot) const {
-    return slot == 0 ? message_overhead : outer_message_overhead;
+    return slot == 0 ? message_overhead : outer_costs.at(slot - 1).message_overhead;
   }
   [[nodiscard]] double wire(std::uint32_t slot) const {
-    return slot == 0 ? wire_factor : outer_wire_factor;
+    return slot == 0 ? wire_factor : outer_costs.at(slot - 1).wire_factor;
   }
 };
 

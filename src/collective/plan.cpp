@@ -71,12 +71,17 @@ std::vector<std::vector<DeviceId>> equal_parts(const Fabric& fabric, PlaneId pla
   return parts;
 }
 
-std::optional<PlaneId> rail_plane(const Fabric& fabric,
-                                  const std::vector<std::vector<DeviceId>>& parts) {
+/// Equal positions of all parts.
+std::vector<std::vector<DeviceId>> rails_of(const std::vector<std::vector<DeviceId>>& parts) {
   std::vector<std::vector<DeviceId>> rails(parts.front().size());
   for (const auto& part : parts) {
     for (std::size_t j = 0; j < part.size(); ++j) rails[j].push_back(part[j]);
   }
+  return rails;
+}
+
+std::optional<PlaneId> rail_plane(const Fabric& fabric,
+                                  const std::vector<std::vector<DeviceId>>& rails) {
   std::optional<PlaneId> best;
   for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
     const auto p = static_cast<PlaneId>(i);
@@ -90,9 +95,14 @@ std::optional<PlaneId> rail_plane(const Fabric& fabric,
   return best;
 }
 
-/// Inner and outer plane of a group that spans supernodes; none when no plane splits it evenly.
-std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> flat,
-                                std::span<const DeviceId> members) {
+/// Planes of a group that spans supernodes, innermost first: the fastest that splits it evenly,
+/// then one between equal positions of the parts; where none connects those, they are split again,
+/// all alike. None when that does not come to an end.
+std::vector<PlaneId> levels_between(const Fabric& fabric, std::optional<PlaneId> flat,
+                                    const std::vector<std::vector<DeviceId>>& parts);
+
+std::vector<PlaneId> planes_of_levels(const Fabric& fabric, std::optional<PlaneId> flat,
+                                      std::span<const DeviceId> members) {
   std::vector<PlaneId> best;
   for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
     const auto inner = static_cast<PlaneId>(i);
@@ -102,15 +112,30 @@ std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> fla
       continue;
     const auto parts = equal_parts(fabric, inner, members);
     if (parts.empty()) continue;
-    const std::optional<PlaneId> outer = flat ? flat : rail_plane(fabric, parts);
-    if (outer && *outer != inner) best = {inner, *outer};
+    const std::vector<PlaneId> outer = levels_between(fabric, flat, parts);
+    if (outer.empty() || outer.front() == inner) continue;
+    best = {inner};
+    best.insert(best.end(), outer.begin(), outer.end());
   }
+  if (best.size() > kMostSlots) best.clear();
   return best;
+}
+
+std::vector<PlaneId> levels_between(const Fabric& fabric, std::optional<PlaneId> flat,
+                                    const std::vector<std::vector<DeviceId>>& parts) {
+  if (flat) return {*flat};
+  const auto rails = rails_of(parts);
+  if (const std::optional<PlaneId> one = rail_plane(fabric, rails)) return {*one};
+  const std::vector<PlaneId> levels = planes_of_levels(fabric, std::nullopt, rails.front());
+  const bool alike = std::all_of(rails.begin() + 1, rails.end(), [&](const auto& rail) {
+    return planes_of_levels(fabric, std::nullopt, rail) == levels;
+  });
+  return alike ? levels : std::vector<PlaneId>{};
 }
 
 struct PlaneChoice {
   std::vector<PlaneId> flat;    ///< one plane, or none
-  std::vector<PlaneId> levels;  ///< two planes, or none
+  std::vector<PlaneId> levels;  ///< two planes or more, or none
 };
 
 /// Was an algorithm of two levels asked for by name?
@@ -130,7 +155,7 @@ PlaneChoice choose_planes(const Fabric& fabric, std::span<const DeviceId> member
   }
   if (flat) choice.flat = {*flat};
   if (options.plane.empty() || names_two_levels(options))
-    choice.levels = two_levels(fabric, flat, members);
+    choice.levels = planes_of_levels(fabric, flat, members);
   if (choice.flat.empty() && choice.levels.empty()) {
     throw InputError("no-plane", fmt::format("no plane connects all of {}", describe(members)),
                      "place the group inside one domain, or add a plane that spans it");
@@ -179,6 +204,15 @@ std::string refusal(const Question& q, const Algorithm& a) {
     return fmt::format(
         "algorithm '{}' needs a plane that splits {} evenly, and one between the parts", a.name,
         describe(q.members));
+  }
+  const bool deep =
+      std::find(a.deep_types.begin(), a.deep_types.end(), q.type) != a.deep_types.end();
+  if (a.levels == 2 && planes.size() > 2 && !deep) {
+    std::vector<std::string_view> names;
+    for (const PlaneId p : planes) names.push_back(q.fabric->planes()[p].name);
+    return fmt::format("algorithm '{}' does {} over two levels of planes; {} span {}: {}", a.name,
+                       to_string(q.type), describe(q.members), names.size(),
+                       fmt::join(names, ", "));
   }
   if (a.needs_flat_plane && !q.fabric->connects(planes[1], q.members)) {
     return fmt::format("algorithm '{}' needs a plane that connects all of {}", a.name,
@@ -298,6 +332,12 @@ std::vector<Variant> variants_of(const Question& q) {
                        "choose a software profile that has it, or leave the algorithm out");
     }
   }
+  const auto all = algorithms();
+  if (std::none_of(all.begin(), all.end(), [&](auto* a) { return refusal(q, *a).empty(); })) {
+    throw InputError("unsupported-algorithm",
+                     refusal(q, q.planes.levels.empty() ? kDirect : kHierarchical),
+                     "place the group on one plane or two, or add a plane that spans it");
+  }
   throw InputError(
       "unknown-protocol",
       fmt::format("the collective library has no protocol '{}' for {}", q.options->protocol,
@@ -371,6 +411,11 @@ Priced tune(const Question& q, const Views& views) {
 
 using Groups = std::vector<std::vector<DeviceId>>;
 
+std::uint32_t slot_of(const CollectivePlan& plan, PlaneId plane) {
+  return static_cast<std::uint32_t>(std::find(plan.planes.begin(), plan.planes.end(), plane) -
+                                    plan.planes.begin());
+}
+
 /// Links of one phase, over all groups; keeps those that the first group touches, one per distinct
 /// (tier, rate, bytes).
 std::vector<LinkLoad> representatives(const Fabric& fabric, const LinkBytes& all,
@@ -382,7 +427,7 @@ std::vector<LinkLoad> representatives(const Fabric& fabric, const LinkBytes& all
     const double bytes = all.bytes(link);
     const FabricLink& l = fabric.links()[link];
     if (reduce && !known.try_emplace({l.tier, l.capacity.value(), bytes}, link).second) continue;
-    loads.push_back({link, bytes, bytes * plan.wire(l.plane == plan.planes[0] ? 0 : 1)});
+    loads.push_back({link, bytes, bytes * plan.wire(slot_of(plan, l.plane))});
   }
   return loads;
 }
@@ -419,8 +464,8 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     double longest = 0;  // of the first group alone: without contention groups do not meet
     for (const LinkId link : touched) {
       const FabricLink& l = fabric.links()[link];
-      longest = std::max(longest, bytes.bytes(link) * plan.wire(l.plane == plan.planes[0] ? 0 : 1) /
-                                      l.capacity.value());
+      longest = std::max(
+          longest, bytes.bytes(link) * plan.wire(slot_of(plan, l.plane)) / l.capacity.value());
     }
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     count_tiers(fabric, bytes, tiers);
@@ -447,9 +492,11 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
   plan.protocol = v.protocol == nullptr ? "" : v.protocol->name;
   plan.planes = best.request.group->planes();
   plan.message_overhead = Seconds(best.request.cost[0].overhead);
-  plan.outer_message_overhead = Seconds(best.request.cost[1].overhead);
   plan.wire_factor = best.request.cost[0].wire_factor;
-  plan.outer_wire_factor = best.request.cost[1].wire_factor;
+  for (std::size_t slot = 1; slot < plan.planes.size(); ++slot) {
+    const SlotCost& cost = best.request.cost[slot];
+    plan.outer_costs.push_back({Seconds(cost.overhead), cost.wire_factor});
+  }
   plan.start_overhead = Seconds(best.start);
   plan.pipeline_chunks = best.traffic.chunks;
   plan.inner = best.traffic.inner;
@@ -612,8 +659,9 @@ MessageDag lower_messages(const CollectiveContext& context, const CollectivePlan
   r.type = plan.type;
   r.bytes = plan.type == CollectiveType::BARRIER ? 0.0 : plan.bytes;
   r.group = &view;
-  r.cost = {SlotCost{plan.message_overhead.value(), plan.wire_factor},
-            SlotCost{plan.outer_message_overhead.value(), plan.outer_wire_factor}};
+  for (std::uint32_t slot = 0; slot < plan.planes.size(); ++slot) {
+    r.cost[slot] = {plan.overhead(slot).value(), plan.wire(slot)};
+  }
   r.chunks = plan.pipeline_chunks;
   r.inner = plan.inner;
   r.outer = plan.outer;
