@@ -314,9 +314,11 @@ struct LibraryAlgorithmSpec {
   int max_ranks = 0;               ///< 0 = any
   std::vector<std::string> links;  ///< only on planes of these link parts; empty = any
   std::vector<std::string>
-      types;          ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
-  int channels = 1;   ///< parallel channels, each with a chunk in flight
-  int max_heads = 1;  ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
+      types;  ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
+  std::map<std::string, std::string>
+      level_algorithms;  ///< hierarchical: algorithm of a level by link part name or "default"
+  int channels = 1;      ///< parallel channels, each with a chunk in flight
+  int max_heads = 1;     ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
   std::vector<ChunkStep>
       chunk_steps;  ///< smaller chunks for smaller buffers; the last that applies counts
 };

@@ -30,7 +30,7 @@ struct Request {
   const GroupView* group = nullptr;
   std::array<SlotCost, kMostSlots> cost;
   std::uint32_t chunks = 0;  ///< pipeline chunks; 0 = the algorithm chooses
-  std::string_view inner,
+  std::string inner,
       outer;  ///< hierarchical: algorithms of the levels, those of several outer ones joined by
               ///< "/"; "" = the algorithm chooses
 

@@ -72,7 +72,7 @@ Request sub_request(const Request& r, const Step& step, const GroupView& view) {
     sub.cost[slot] = r.cost[slot + (step.inner ? 0 : 1)];
   }
   const std::size_t cut = r.outer.find('/');  // "ring/direct": of the next level, and beyond it
-  if (step.inner || cut == std::string_view::npos) return sub;
+  if (step.inner || cut == std::string::npos) return sub;
   sub.inner = r.outer.substr(0, cut);
   sub.outer = r.outer.substr(cut + 1);
   return sub;
@@ -94,17 +94,17 @@ bool fits(const Algorithm& a, const std::vector<Step>& steps, bool inner, std::u
 const Algorithm& choose(const Request& r, const std::vector<Step>& steps, const Levels& levels,
                         bool inner) {
   if (!inner && r.group->planes().size() > 2) return kHierarchical;
-  const std::string_view wanted = inner ? r.inner : r.outer;
-  if (!wanted.empty()) return *find_algorithm(wanted);
   const std::span<const std::string_view> names =
       inner ? std::span<const std::string_view>(kInner) : std::span<const std::string_view>(kOuter);
   const auto& ranks = inner ? levels.nodes.front() : levels.rails.front();
   const GroupView view = sub_view(*r.group, ranks, inner);
+  const std::string& wanted = inner ? r.inner : r.outer;
   const Algorithm* best = nullptr;
   double shortest = std::numeric_limits<double>::infinity();
   for (const std::string_view name : names) {
     const Algorithm& a = *find_algorithm(name);
     if (!fits(a, steps, inner, view.size())) continue;
+    if (name == wanted) return a;
     double seconds = 0;
     for (const Step& step : steps) {
       if (step.inner != inner) continue;

@@ -8,14 +8,6 @@
 namespace xpusim::collective {
 namespace {
 
-template <class Value>
-Value by_link(const std::map<std::string, Value>& values, const std::string& link,
-              Value otherwise) {
-  if (const auto at = values.find(link); at != values.end()) return at->second;
-  if (const auto at = values.find("default"); at != values.end()) return at->second;
-  return otherwise;
-}
-
 std::uint32_t heads_of(const LibraryAlgorithmSpec& row, std::uint32_t ranks) {
   return std::clamp(ranks, 1U, static_cast<std::uint32_t>(std::max(1, row.max_heads)));
 }

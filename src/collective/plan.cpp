@@ -362,6 +362,17 @@ void judge(Priced& p, const GroupView& view) {
   p.judged = base + idle_seconds(p.request, p.traffic);
 }
 
+/// What the library wants its levels to run, innermost first.
+void name_levels(const Variant& v, const GroupView& view, Request& r) {
+  if (v.row == nullptr || v.row->level_algorithms.empty()) return;
+  for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot) {
+    const std::string name = by_link(v.row->level_algorithms, view.plane(slot).link, std::string());
+    if (!name.empty()) static_cast<void>(known_algorithm(name));
+    if (slot > 1) r.outer += "/";
+    (slot == 0 ? r.inner : r.outer) += name;
+  }
+}
+
 Request make_request(const Question& q, const Variant& v, const GroupView& view) {
   Request r;
   r.type = q.type;
@@ -369,6 +380,7 @@ Request make_request(const Question& q, const Variant& v, const GroupView& view)
   r.group = &view;
   for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot)
     r.cost[slot] = slot_cost(v, view, slot);
+  if (v.algorithm->levels == 2) name_levels(v, view, r);
   return r;
 }
 
