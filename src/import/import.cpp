@@ -54,7 +54,7 @@ const Format& recognise(const ImportOptions& options, const std::string& path,
          fmt::format("say which with --format; {}", fmt::join(names, "; ")));
 }
 
-/// A name of a part: lower case letters, digits, '-', '.'.
+/// A name of a part: lower case letters, digits and '-'; a dot would end a segment of --set.
 std::string part_name(std::string text) {
   const std::size_t slash = text.find_last_of('/');
   if (slash != std::string::npos) text.erase(0, slash + 1);
@@ -63,7 +63,7 @@ std::string part_name(std::string text) {
   std::string name;
   for (const char c : text) {
     const bool upper = c >= 'A' && c <= 'Z';
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (plain || upper) name += upper ? static_cast<char>(c - 'A' + 'a') : c;
     if (!plain && !upper && !name.empty() && name.back() != '-') name += '-';
   }
@@ -123,7 +123,7 @@ ImportedSystem import_system(const ImportText& file, const ImportText& with,
   import.name = options.name.empty() ? part_name(file.path) : part_name(options.name + ".");
   if (!options.name.empty() && import.name != options.name) {
     refuse("bad-name", fmt::format("'{}' is no name of a part", options.name), {},
-           fmt::format("use lower case letters, digits, '-' and '.', such as '{}'", import.name));
+           fmt::format("use lower case letters, digits and '-', such as '{}'", import.name));
   }
   import.result.system = import.name;
   format.read(import);

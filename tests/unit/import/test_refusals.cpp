@@ -182,5 +182,7 @@ TEST_CASE("formats are recognised, options that do not fit are refused", "[impor
   options.name = "Mine";
   CHECK_THAT(import_refusal("t.topo", "", "", options),
              Catch::Contains("'Mine' is no name of a part") && Catch::Contains("such as 'mine'"));
+  options.name = "mine-2.1";
+  CHECK_THAT(import_refusal("t.topo", "", "", options), Catch::Contains("such as 'mine-2-1'"));
   CHECK_THROWS_WITH(import_system("no/such/file.yml"), Catch::Contains("error[cannot-read]"));
 }
