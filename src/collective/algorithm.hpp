@@ -109,8 +109,7 @@ struct Algorithm {
   std::string_view name;
   std::string_view description;
   std::span<const CollectiveType> types;
-  int levels = 1;  ///< planes it spans; 2 = two, or as many as `deep_types` allow
-  std::span<const CollectiveType> deep_types = {};  ///< what it does over more than two planes
+  int levels = 1;  ///< planes it spans; 2 = two or more
   bool needs_in_switch = false;
   bool needs_flat_plane = false;   ///< two levels, and the outer plane must connect all ranks
   bool power_of_two_only = false;  ///< except for ALL_REDUCE and BARRIER, which fold the excess in

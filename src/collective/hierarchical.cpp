@@ -16,8 +16,6 @@ namespace {
 using enum CollectiveType;
 constexpr std::array kTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL,
                             BROADCAST,  REDUCE,         BARRIER};
-// Messages of the others would carry blocks that one stride does not name.
-constexpr std::array kDeepTypes{ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, BARRIER};
 
 /// One step of the composition: a collective in every supernode or on every rail at once.
 struct Step {
@@ -167,8 +165,8 @@ struct Labels {
   std::uint32_t inner_chunks = 1, outer_chunks = 1;
 };
 
-void relabel_block(Message& m, const Levels& levels,
-                   bool inner) {  // ALL_TO_ALL: blocks (source, destination)
+void relabel_block(Message& m, const Levels& levels, bool inner,
+                   std::uint32_t local) {  // ALL_TO_ALL: blocks (source, destination)
   const auto k = static_cast<std::uint32_t>(levels.rails.size());
   const auto nodes = static_cast<std::uint32_t>(levels.nodes.size());
   const std::uint32_t n = k * nodes;
@@ -176,20 +174,28 @@ void relabel_block(Message& m, const Levels& levels,
     m.first_chunk = m.from * n + m.to % k;
     m.chunks = nodes;
     m.chunk_stride = k;
-  } else {  // the blocks of a whole supernode for one destination
-    m.first_chunk = m.from / k * k * n + m.to;
-    m.chunks = k;
-    m.chunk_stride = n;
+    return;
   }
+  // A block between two supernodes is that of all sources of the one for one rank of the other.
+  m.first_chunk = m.first_chunk / nodes * k * n + m.first_chunk % nodes * k + local;
+  m.chunk_stride *= k;
+  m.rows *= k;
+  m.row_stride = n;
 }
 
 void relabel(Message& m, const Step& step, const Labels& labels, std::uint32_t local) {
   if (step.inner) {  // inner chunk f stands in every outer chunk
     m.chunk_stride = labels.inner_chunks;
     m.chunks = labels.outer_chunks;
-  } else if (rooted(step.type)) {
+  } else if (rooted(step.type)) {  // whole outer chunks
+    if (m.chunk_stride != 1) {
+      m.rows = m.chunks;
+      m.row_stride = m.chunk_stride;
+      m.chunks = m.chunk_stride = 1;
+    }
     m.first_chunk *= labels.inner_chunks;
     m.chunks *= labels.inner_chunks;
+    m.row_stride *= labels.inner_chunks;
   } else {
     m.first_chunk = m.first_chunk * labels.inner_chunks + local;
     m.chunk_stride *= labels.inner_chunks;
@@ -251,7 +257,7 @@ class Composer {
       m.to = ranks[model.to];
       m.plane_slot += step.inner ? 0 : 1;
       if (step.type == ALL_TO_ALL) {
-        relabel_block(m, levels_, step.inner);
+        relabel_block(m, levels_, step.inner, local);
       } else {
         relabel(m, step, labels_, local);
       }
@@ -293,7 +299,6 @@ constexpr Algorithm kHierarchical{
         "reduce-scatter, all-reduce, all-gather)",
     .types = kTypes,
     .levels = 2,
-    .deep_types = kDeepTypes,
     .traffic = traffic,
     .lower = lower};
 

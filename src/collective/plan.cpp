@@ -205,15 +205,6 @@ std::string refusal(const Question& q, const Algorithm& a) {
         "algorithm '{}' needs a plane that splits {} evenly, and one between the parts", a.name,
         describe(q.members));
   }
-  const bool deep =
-      std::find(a.deep_types.begin(), a.deep_types.end(), q.type) != a.deep_types.end();
-  if (a.levels == 2 && planes.size() > 2 && !deep) {
-    std::vector<std::string_view> names;
-    for (const PlaneId p : planes) names.push_back(q.fabric->planes()[p].name);
-    return fmt::format("algorithm '{}' does {} over two levels of planes; {} span {}: {}", a.name,
-                       to_string(q.type), describe(q.members), names.size(),
-                       fmt::join(names, ", "));
-  }
   if (a.needs_flat_plane && !q.fabric->connects(planes[1], q.members)) {
     return fmt::format("algorithm '{}' needs a plane that connects all of {}", a.name,
                        describe(q.members));
@@ -336,7 +327,7 @@ std::vector<Variant> variants_of(const Question& q) {
   if (std::none_of(all.begin(), all.end(), [&](auto* a) { return refusal(q, *a).empty(); })) {
     throw InputError("unsupported-algorithm",
                      refusal(q, q.planes.levels.empty() ? kDirect : kHierarchical),
-                     "place the group on one plane or two, or add a plane that spans it");
+                     "place the group on one plane, or add a plane that spans it");
   }
   throw InputError(
       "unknown-protocol",

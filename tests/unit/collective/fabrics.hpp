@@ -63,7 +63,7 @@ inline Fabric two_level_fabric(int supernodes, int k) {
 /// A switch per line of devices along each axis, the innermost first: rates kPortRate, then 20 and
 /// 10 GB/s.
 inline Fabric grid_fabric(const std::vector<int>& sizes) {
-  const char* names[] = {"x", "y", "z"};
+  const char* names[] = {"x", "y", "z", "w"};
   std::vector<PlaneSpec> planes;
   int stride = 1;
   for (std::size_t axis = 0; axis < sizes.size(); ++axis) {

@@ -91,15 +91,12 @@ TEST_CASE(
   CHECK(uneven.planes == std::vector<PlaneId>{1});  // three and one: nothing to split evenly
 }
 
-TEST_CASE("an all-to-all over three planes is refused by name", "[collective][refusal]") {
+TEST_CASE("what no algorithm does over several planes is refused by name",
+          "[collective][refusal]") {
   const Fabric fabric = grid_fabric({2, 2, 2});
-  for (const char* algorithm : {"", "hierarchical"}) {
-    CHECK_THAT(refusal(fabric, ALL_TO_ALL, first_devices(8),
-                       {.algorithm = algorithm, .protocol = {}, .plane = {}}),
-               Catch::StartsWith("error[unsupported-algorithm]: algorithm 'hierarchical' does "
-                                 "ALL_TO_ALL over two levels of planes; 8 devices (0 to 7) span 3: "
-                                 "x, y, z"));
-  }
+  CHECK(refusal(fabric, GATHER, first_devices(8), {}) ==
+        "error[unsupported-algorithm]: algorithm 'hierarchical' does not do GATHER\n"
+        "  help: place the group on one plane, or add a plane that spans it");
 }
 
 TEST_CASE("refusals name the way out", "[collective][refusal]") {
