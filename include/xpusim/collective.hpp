@@ -49,9 +49,10 @@ struct Message {
   double bytes = 0;  ///< payload
   std::uint32_t first_chunk = 0,
                 chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
-  std::uint32_t chunk_stride = 1;  ///< distance between them
-  bool reduce = false;             ///< the receiver adds (true) or copies (false)
-  std::uint32_t plane_slot = 0;    ///< index into CollectivePlan::planes
+  std::uint32_t chunk_stride = 1;          ///< distance between them
+  std::uint32_t rows = 1, row_stride = 0;  ///< and so often, so far apart: an array of chunks
+  bool reduce = false;                     ///< the receiver adds (true) or copies (false)
+  std::uint32_t plane_slot = 0;            ///< index into CollectivePlan::planes
   std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
 };
 /// The full message-level schedule: a message starts when all messages it depends on have arrived.
@@ -96,19 +97,28 @@ struct CollectivePlan {
   Seconds idle_time;  ///< closed form on an idle fabric: start_overhead plus the sum of the phases
   Seconds message_overhead;  ///< `flow`: added to each message's path latency (protocol step cost),
                              ///< slot 0
-  Seconds outer_message_overhead;  ///< the same for messages on plane slot 1
   Seconds start_overhead;    ///< once, before the first byte (base latency, pipeline fill); not in
                              ///< `phases`
   double wire_factor = 1.0;  ///< wire_bytes / payload on slot 0
-  double outer_wire_factor = 1.0;     ///< the same on slot 1
-  double units_share = 0.0;           ///< execution units occupied on each member while it runs
-  std::uint32_t pipeline_chunks = 1;  ///< chunks that a pipelined algorithm cuts the buffer into
-  std::string inner, outer;           ///< hierarchical: algorithms of the two levels
+  struct OuterCost {
+    Seconds message_overhead;
+    double wire_factor = 1.0;
+  };
+  std::vector<OuterCost> outer_costs;  ///< both, on slots 1, 2, ...
+  double units_share = 0.0;            ///< execution units occupied on each member while it runs
+  std::uint32_t pipeline_chunks = 1;   ///< chunks that a pipelined algorithm cuts the buffer into
+  std::string inner, outer;            ///< hierarchical: algorithms of the innermost level and of
+                                       ///< those outside it ("ring", "ring/direct")
   [[nodiscard]] Seconds overhead(std::uint32_t slot) const {
-    return slot == 0 ? message_overhead : outer_message_overhead;
+    return slot == 0 ? message_overhead : outer_costs.at(slot - 1).message_overhead;
+  }
+  [[nodiscard]] std::uint32_t slot_of(PlaneId plane) const {
+    std::uint32_t slot = 0;
+    while (slot < planes.size() && planes[slot] != plane) ++slot;
+    return slot;
   }
   [[nodiscard]] double wire(std::uint32_t slot) const {
-    return slot == 0 ? wire_factor : outer_wire_factor;
+    return slot == 0 ? wire_factor : outer_costs.at(slot - 1).wire_factor;
   }
 };
 

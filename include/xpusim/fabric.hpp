@@ -39,7 +39,8 @@ struct FabricLink {
 /// All links of one level and one direction of a plane: "ub/device-up", "ub/leaf-up", ...
 /// Names by shape: switch: device-up, device-down; clos and rail_optimised: device-up, leaf-up,
 /// leaf-down, device-down; full_mesh: mesh; torus: axis-0, axis-1, ...; dragonfly: device-up,
-/// local, global, device-down. Under rank = die, full_mesh and torus gain device-up and
+/// local, global, device-down; fat_tree: device-up, leaf-up, pod-up, pod-down, leaf-down,
+/// device-down. Under rank = die, full_mesh and torus gain device-up and
 /// device-down: the die's share of its package's ports.
 struct Tier {
   std::string name;  ///< within its plane
@@ -54,6 +55,8 @@ struct Plane {
   PlaneShape shape = PlaneShape::single_switch;
   std::string link;          ///< device port link part: key into a protocol's step latencies
   std::uint32_t domain = 0;  ///< devices per instance
+  std::uint32_t stride = 1;  ///< packages from one member of an instance to the next
+  std::uint32_t unit = 1;    ///< devices that a member of an instance is: the dies of a package
   bool in_switch_reduction = false;
   Seconds endpoint_latency;  ///< once per message, software and DMA at both ends
   BytesPerSecond
@@ -80,7 +83,23 @@ class Fabric {
   [[nodiscard]] std::uint32_t node_of(DeviceId d) const { return d / devices_per_node_; }
   /// Instance number of the device on a plane: devices with the same number are connected by it.
   [[nodiscard]] std::uint32_t instance_of(PlaneId p, DeviceId d) const {
-    return d / planes_[p].domain;
+    const Plane& plane = planes_[p];
+    if (plane.stride == 1) return d / plane.domain;
+    return d / (plane.stride * plane.domain) * plane.stride + d / plane.unit % plane.stride;
+  }
+  /// Position of the device within its instance, and the device at a position of an instance.
+  [[nodiscard]] std::uint32_t position_of(PlaneId p, DeviceId d) const {
+    const Plane& plane = planes_[p];
+    if (plane.stride == 1) return d % plane.domain;
+    const std::uint32_t members = plane.domain / plane.unit;
+    return d / plane.unit / plane.stride % members * plane.unit + d % plane.unit;
+  }
+  [[nodiscard]] DeviceId device_at(PlaneId p, std::uint32_t instance,
+                                   std::uint32_t position) const {
+    const Plane& plane = planes_[p];
+    return instance / plane.stride * plane.stride * plane.domain +
+           (position / plane.unit * plane.stride + instance % plane.stride) * plane.unit +
+           position % plane.unit;
   }
   [[nodiscard]] const std::vector<Plane>& planes() const { return planes_; }
   [[nodiscard]] const std::vector<Tier>& tiers() const { return tiers_; }
@@ -106,10 +125,10 @@ class Fabric {
   /// the ends are in different instances.
   [[nodiscard]] std::vector<Path> route(PlaneId, DeviceId from, DeviceId to,
                                         std::uint64_t flow_hash = 0) const;
-  /// The way between a device and the first-level switch of its plane (clos, rail_optimised: its
-  /// leaf), for in-switch reduction; a group under several leaves needs a tree above them. Shares
-  /// sum to 1. The endpoint latency is part of to_switch and not of from_switch: the two together
-  /// are one message. Throws InternalError on a shape without switches.
+  /// The way between a device and the first-level switch of its plane (clos, rail_optimised,
+  /// fat_tree: its leaf), for in-switch reduction; a group under several leaves needs a tree above
+  /// them. Shares sum to 1. The endpoint latency is part of to_switch and not of from_switch: the
+  /// two together are one message. Throws InternalError on a shape without switches.
   [[nodiscard]] std::vector<Path> to_switch(PlaneId, DeviceId, std::uint64_t flow_hash = 0) const;
   [[nodiscard]] std::vector<Path> from_switch(PlaneId, DeviceId, std::uint64_t flow_hash = 0) const;
   /// First-level switch (leaf, router) of a device, numbered across the plane; shapes without
@@ -147,6 +166,7 @@ class Fabric {
     std::uint32_t sub_members = 1;    ///< member links per position: sub-planes, or 1 bundle
     std::uint32_t alive = 1;          ///< the first so many of them carry traffic
     std::uint32_t spine_members = 1;  ///< spines told apart, or 1 bundle
+    std::uint32_t core_members = 1;   ///< core switches above each of them, or 1 bundle
     std::uint32_t first_vertex = 0;   ///< of the switches
     std::uint32_t instance_vertices = 0;
     double device_rate = 0;  ///< nominal bytes/s that a device injects

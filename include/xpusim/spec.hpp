@@ -152,7 +152,15 @@ struct ChipSpec {
 
 // ---------------------------------------------------------------- systems
 
-enum class PlaneShape { single_switch, clos, full_mesh, torus, dragonfly, rail_optimised };
+enum class PlaneShape {
+  single_switch,
+  clos,
+  full_mesh,
+  torus,
+  dragonfly,
+  rail_optimised,
+  fat_tree
+};
 enum class PlaneRole { scale_up, scale_out, management };
 /// How one transfer uses the parallel sub-planes.
 enum class Spreading { spray, hash };
@@ -170,7 +178,8 @@ struct PlaneSpec {
   std::string name;  ///< "ub", "rdma", "nvlink"
   PlaneRole role = PlaneRole::scale_up;
   PlaneShape shape = PlaneShape::single_switch;
-  int domain = 0;               ///< packages per instance; 0 = all of the system
+  int domain = 0;               ///< packages per instance; 0 = all of the system / stride
+  int stride = 1;               ///< packages between consecutive members of an instance
   std::string link;             ///< device port link part
   double links_per_device = 0;  ///< links of a package on this plane, over all sub-planes
   int sub_planes = 1;           ///< parallel rails
@@ -178,12 +187,18 @@ struct PlaneSpec {
   Spreading spreading = Spreading::spray;
   Seconds switch_latency;            ///< per switch crossed
   bool in_switch_reduction = false;  ///< NVLS / SHARP class
-  // clos and rail_optimised
+  // clos, rail_optimised and fat_tree
   int devices_per_leaf = 0;       ///< packages under one leaf (per rail for rail_optimised)
   double oversubscription = 1.0;  ///< leaf down capacity / leaf up capacity
   std::string uplink;             ///< link part between leaf and spine; "" = same as `link`
-  int spines = 1;                 ///< spine switches per sub-plane (ECMP choices under `hash`)
+  int spines = 1;                 ///< spine switches per sub-plane (ECMP choices under `hash`);
+                                  ///< fat_tree: aggregation switches of a pod
   int rails = 1;                  ///< rail_optimised: device i of a node is on rail i % rails
+  // fat_tree
+  int leaves_per_pod = 0;
+  int cores_per_spine = 1;            ///< core switches above one aggregation switch
+  double pod_oversubscription = 1.0;  ///< capacity of a pod's leaf uplinks / of its core links
+  std::string core_link;              ///< link part between pod and core; "" = same as `uplink`
   // torus
   std::vector<int> dimensions;  ///< packages along each axis
   // dragonfly
@@ -299,9 +314,11 @@ struct LibraryAlgorithmSpec {
   int max_ranks = 0;               ///< 0 = any
   std::vector<std::string> links;  ///< only on planes of these link parts; empty = any
   std::vector<std::string>
-      types;          ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
-  int channels = 1;   ///< parallel channels, each with a chunk in flight
-  int max_heads = 1;  ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
+      types;  ///< only for these collectives ("ALL_TO_ALL"); empty = all it can do
+  std::map<std::string, std::string>
+      level_algorithms;  ///< hierarchical: algorithm of a level by link part name or "default"
+  int channels = 1;      ///< parallel channels, each with a chunk in flight
+  int max_heads = 1;     ///< in_switch: heads = min(max_heads, ranks) share the buffer; 1 elsewhere
   std::vector<ChunkStep>
       chunk_steps;  ///< smaller chunks for smaller buffers; the last that applies counts
 };

@@ -194,10 +194,13 @@ struct ReplayOptions {
   ReplayTiming timing = ReplayTiming::automatic;
   CommSizeConvention comm_size = CommSizeConvention::automatic;
   std::string compute_format = "bf16";  ///< peak that num_ops run on
-  CommGroups groups;                    ///< override in-trace process groups of the same id
+  /// Recorded durations of COMP and of MEM nodes, times these: a recording of another chip.
+  double compute_scale = 1, memory_scale = 1;
+  CommGroups groups;  ///< override in-trace process groups of the same id
   /// Sizes of the logical dimensions, innermost first; their product is the number of ranks. With
   /// them `involved_dim` selects groups; without them it is ignored and counted.
   std::vector<std::uint32_t> dimensions;
+  int data_dimension = -1;  ///< the one whose ranks are data-parallel replicas; -1 = the last
   std::vector<Purpose> dimension_purposes;  ///< of groups along one dimension; missing = other
   /// Communicators by name ("tp"), where a pg_name means the rank's own group along dimensions.
   std::map<std::string, DimensionGroup> dimension_groups;
@@ -223,6 +226,15 @@ struct RecordedTrace {
   ReplayOptions options;           ///< dimensions, groups and rules that the format fixes
   std::vector<std::string> notes;  ///< assumptions a report must show
 };
+
+/// The trace with another number of ranks: replicas along `options.data_dimension` are added or
+/// left out, each as the recorded one in its place (modulo their number). Sizes of collectives
+/// stay: gradients and parameters do not depend on the number of replicas. Communicators given by
+/// ranks become dimension groups. Throws InputError, code trace-scale: dimensions not known, ranks
+/// no multiple of a replica's, groups or messages that do not follow the dimensions.
+[[nodiscard]] RecordedTrace scale_ranks(const RecordedTrace&, std::uint32_t ranks);
+/// A trace of one rank as that of many which all do the same. Throws InputError, code trace-ranks.
+[[nodiscard]] RecordedTrace copy_ranks(const RecordedTrace&, std::uint32_t ranks);
 
 /// What is in a trace and what a replay does with it.
 struct ChakraStatistics {

@@ -88,6 +88,8 @@ void load_system(Catalogue& catalogue, Alternatives& alternatives, Scope& scope,
               span_at(document, plane + "/link"));
     load_link(catalogue, alternatives, scope, system.planes[i].uplink,
               span_at(document, plane + "/uplink"));
+    load_link(catalogue, alternatives, scope, system.planes[i].core_link,
+              span_at(document, plane + "/core_link"));
   }
   load_chip(catalogue, alternatives, scope, system.chip, span_at(document, "/chip"));
   scope.system = std::move(system);

@@ -50,6 +50,12 @@ constexpr std::array kCommands{
             declare_describe},
     Command{"trace", "Look into a recorded trace", "xpusim trace info path/to/trace",
             declare_trace},
+    Command{
+        "import", "Make parts from another tool's description of a machine",
+        "xpusim import network.yml --with system.json -o my-parts\n"
+        "  xpusim import topo.xml --chip nvidia-h100-sxm --nodes 4 --name my-cluster -o my-parts\n"
+        "  xpusim import fat_tree.topo",
+        declare_import},
 };
 
 std::string executable_folder() {

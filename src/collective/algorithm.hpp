@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,15 +20,19 @@ struct SlotCost {
   double wire_factor = 1;  ///< wire bytes per payload byte
 };
 
+/// A hierarchy of more planes than this is a slip of the pen.
+inline constexpr std::size_t kMostSlots = 6;
+
 /// One collective on one group, as an algorithm sees it.
 struct Request {
   CollectiveType type = CollectiveType::ALL_REDUCE;
   double bytes = 0;
   const GroupView* group = nullptr;
-  std::array<SlotCost, 2> cost;
+  std::array<SlotCost, kMostSlots> cost;
   std::uint32_t chunks = 0;  ///< pipeline chunks; 0 = the algorithm chooses
-  std::string_view inner,
-      outer;  ///< hierarchical: algorithms of the levels; "" = the algorithm chooses
+  std::string inner,
+      outer;  ///< hierarchical: algorithms of the levels, those of several outer ones joined by
+              ///< "/"; "" = the algorithm chooses
 
   [[nodiscard]] std::uint32_t ranks() const { return group->size(); }
   /// Latency of one message, seconds.
@@ -62,8 +67,8 @@ struct Phase {
 };
 struct Traffic {
   std::vector<Phase> phases;
-  std::uint32_t chunks = 1;       ///< the pipeline chunks chosen
-  std::string_view inner, outer;  ///< hierarchical: the algorithms chosen
+  std::uint32_t chunks = 1;  ///< the pipeline chunks chosen
+  std::string inner, outer;  ///< hierarchical: the algorithms chosen
 };
 
 /// Collects messages; dependencies are given as a range of ids that several messages may share.
@@ -104,7 +109,7 @@ struct Algorithm {
   std::string_view name;
   std::string_view description;
   std::span<const CollectiveType> types;
-  int levels = 1;  ///< planes it spans
+  int levels = 1;  ///< planes it spans; 2 = two or more
   bool needs_in_switch = false;
   bool needs_flat_plane = false;   ///< two levels, and the outer plane must connect all ranks
   bool power_of_two_only = false;  ///< except for ALL_REDUCE and BARRIER, which fold the excess in

@@ -35,7 +35,7 @@ bool GroupView::classified(std::uint32_t slot) const {
   // itself.
   const Plane& p = plane(slot);
   const bool switched = p.shape == PlaneShape::single_switch || p.shape == PlaneShape::clos ||
-                        p.shape == PlaneShape::rail_optimised;
+                        p.shape == PlaneShape::rail_optimised || p.shape == PlaneShape::fat_tree;
   return switched && p.bundled;
 }
 

@@ -2,6 +2,7 @@
 // loads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <unordered_map>
@@ -33,7 +34,7 @@ class LinkBytes {
   std::vector<LinkId> touched_;
 };
 
-/// Ranks of a group on up to two planes (slot 0 is the innermost). Latencies are remembered per
+/// Ranks of a group on its planes (slot 0 is the innermost). Latencies are remembered per
 /// pair of positions that the fabric cannot tell apart.
 class GroupView {
  public:
@@ -43,7 +44,10 @@ class GroupView {
   [[nodiscard]] const std::vector<DeviceId>& members() const { return members_; }
   [[nodiscard]] const std::vector<PlaneId>& planes() const { return planes_; }
   [[nodiscard]] const Fabric& fabric() const { return *fabric_; }
-  [[nodiscard]] std::uint32_t slot_of(PlaneId plane) const { return plane == planes_[0] ? 0 : 1; }
+  [[nodiscard]] std::uint32_t slot_of(PlaneId plane) const {
+    return static_cast<std::uint32_t>(std::find(planes_.begin(), planes_.end(), plane) -
+                                      planes_.begin());
+  }
   [[nodiscard]] const Plane& plane(std::uint32_t slot) const {
     return fabric_->planes()[planes_[slot]];
   }

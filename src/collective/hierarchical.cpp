@@ -1,6 +1,7 @@
 // Two levels: inside each supernode on the inner plane, between equal local ranks on the outer
-// plane. All-reduce is reduce-scatter inside, all-reduce between, all-gather inside. Data labels
-// assume ranks in supernode order.
+// planes. All-reduce is reduce-scatter inside, all-reduce between, all-gather inside. Several outer
+// planes are a hierarchy again: the part between equal local ranks is itself hierarchical. Data
+// labels assume ranks in supernode order.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -56,11 +57,8 @@ std::vector<std::vector<std::uint32_t>> groups_of(const Step& step, const Levels
   return levels.rails;
 }
 
-GroupView sub_view(const GroupView& group, const std::vector<std::uint32_t>& ranks,
-                   std::uint32_t slot) {
-  std::vector<DeviceId> members;
-  for (const std::uint32_t rank : ranks) members.push_back(group.members()[rank]);
-  return GroupView(group.fabric(), {group.planes()[slot]}, members);
+GroupView sub_view(const GroupView& group, const std::vector<std::uint32_t>& ranks, bool inner) {
+  return inner ? inner_view(group, ranks) : outer_view(group, ranks);
 }
 
 Request sub_request(const Request& r, const Step& step, const GroupView& view) {
@@ -68,7 +66,13 @@ Request sub_request(const Request& r, const Step& step, const GroupView& view) {
   sub.type = step.type;
   sub.bytes = step.bytes;
   sub.group = &view;
-  sub.cost[0] = r.cost[step.inner ? 0 : 1];
+  for (std::size_t slot = 0; slot < view.planes().size(); ++slot) {
+    sub.cost[slot] = r.cost[slot + (step.inner ? 0 : 1)];
+  }
+  const std::size_t cut = r.outer.find('/');  // "ring/direct": of the next level, and beyond it
+  if (step.inner || cut == std::string::npos) return sub;
+  sub.inner = r.outer.substr(0, cut);
+  sub.outer = r.outer.substr(cut + 1);
   return sub;
 }
 
@@ -87,17 +91,18 @@ bool fits(const Algorithm& a, const std::vector<Step>& steps, bool inner, std::u
 /// The algorithm that makes the steps of one level shortest, judged on its first sub-group.
 const Algorithm& choose(const Request& r, const std::vector<Step>& steps, const Levels& levels,
                         bool inner) {
-  const std::string_view wanted = inner ? r.inner : r.outer;
-  if (!wanted.empty()) return *find_algorithm(wanted);
+  if (!inner && r.group->planes().size() > 2) return kHierarchical;
   const std::span<const std::string_view> names =
       inner ? std::span<const std::string_view>(kInner) : std::span<const std::string_view>(kOuter);
   const auto& ranks = inner ? levels.nodes.front() : levels.rails.front();
-  const GroupView view = sub_view(*r.group, ranks, inner ? 0 : 1);
+  const GroupView view = sub_view(*r.group, ranks, inner);
+  const std::string& wanted = inner ? r.inner : r.outer;
   const Algorithm* best = nullptr;
   double shortest = std::numeric_limits<double>::infinity();
   for (const std::string_view name : names) {
     const Algorithm& a = *find_algorithm(name);
     if (!fits(a, steps, inner, view.size())) continue;
+    if (name == wanted) return a;
     double seconds = 0;
     for (const Step& step : steps) {
       if (step.inner != inner) continue;
@@ -113,17 +118,22 @@ const Algorithm& choose(const Request& r, const std::vector<Step>& steps, const 
   return *best;
 }
 
-/// Lays the phases of one sub-group over those of its siblings.
+/// Lays the phases of one sub-group, whose planes begin at `slot`, over those of its siblings.
 void merge(const Traffic& sub, const std::vector<std::uint32_t>& ranks, std::uint32_t slot,
            std::vector<Phase>& into) {
   into.resize(std::max(into.size(), sub.phases.size()));
   for (std::size_t p = 0; p < sub.phases.size(); ++p) {
-    into[p].slot = slot;
+    into[p].slot = slot + sub.phases[p].slot;
     into[p].latency = std::max(into[p].latency, sub.phases[p].latency);
     for (const Volume& v : sub.phases[p].volumes) {
       into[p].volumes.push_back({ranks[v.from], ranks[v.to], v.bytes});
     }
-    for (const Exchange& e : sub.phases[p].exchanges) into[p].exchanges.push_back({ranks, e.bytes});
+    for (const Exchange& e : sub.phases[p].exchanges) {
+      Exchange whole{ranks, e.bytes};
+      if (!e.ranks.empty()) whole.ranks.clear();
+      for (const std::uint32_t rank : e.ranks) whole.ranks.push_back(ranks[rank]);
+      into[p].exchanges.push_back(std::move(whole));
+    }
   }
 }
 
@@ -138,9 +148,10 @@ Traffic traffic(const Request& r) {
   for (const Step& step : steps) {
     std::vector<Phase> phases;
     for (const auto& ranks : groups_of(step, levels)) {
-      const GroupView view = sub_view(*r.group, ranks, step.inner ? 0 : 1);
-      merge((step.inner ? inner : outer).traffic(sub_request(r, step, view)), ranks,
-            step.inner ? 0 : 1, phases);
+      const GroupView view = sub_view(*r.group, ranks, step.inner);
+      const Traffic sub = (step.inner ? inner : outer).traffic(sub_request(r, step, view));
+      if (!sub.inner.empty()) t.outer = sub.inner + "/" + sub.outer;
+      merge(sub, ranks, step.inner ? 0 : 1, phases);
     }
     t.phases.insert(t.phases.end(), phases.begin(), phases.end());
   }
@@ -154,8 +165,8 @@ struct Labels {
   std::uint32_t inner_chunks = 1, outer_chunks = 1;
 };
 
-void relabel_block(Message& m, const Levels& levels,
-                   bool inner) {  // ALL_TO_ALL: blocks (source, destination)
+void relabel_block(Message& m, const Levels& levels, bool inner,
+                   std::uint32_t local) {  // ALL_TO_ALL: blocks (source, destination)
   const auto k = static_cast<std::uint32_t>(levels.rails.size());
   const auto nodes = static_cast<std::uint32_t>(levels.nodes.size());
   const std::uint32_t n = k * nodes;
@@ -163,23 +174,31 @@ void relabel_block(Message& m, const Levels& levels,
     m.first_chunk = m.from * n + m.to % k;
     m.chunks = nodes;
     m.chunk_stride = k;
-  } else {  // the blocks of a whole supernode for one destination
-    m.first_chunk = m.from / k * k * n + m.to;
-    m.chunks = k;
-    m.chunk_stride = n;
+    return;
   }
+  // A block between two supernodes is that of all sources of the one for one rank of the other.
+  m.first_chunk = m.first_chunk / nodes * k * n + m.first_chunk % nodes * k + local;
+  m.chunk_stride *= k;
+  m.rows *= k;
+  m.row_stride = n;
 }
 
 void relabel(Message& m, const Step& step, const Labels& labels, std::uint32_t local) {
   if (step.inner) {  // inner chunk f stands in every outer chunk
     m.chunk_stride = labels.inner_chunks;
     m.chunks = labels.outer_chunks;
-  } else if (rooted(step.type)) {
+  } else if (rooted(step.type)) {  // whole outer chunks
+    if (m.chunk_stride != 1) {
+      m.rows = m.chunks;
+      m.row_stride = m.chunk_stride;
+      m.chunks = m.chunk_stride = 1;
+    }
     m.first_chunk *= labels.inner_chunks;
     m.chunks *= labels.inner_chunks;
+    m.row_stride *= labels.inner_chunks;
   } else {
     m.first_chunk = m.first_chunk * labels.inner_chunks + local;
-    m.chunk_stride = labels.inner_chunks;
+    m.chunk_stride *= labels.inner_chunks;
   }
 }
 
@@ -194,7 +213,7 @@ class Composer {
     const Algorithm& outer = choose(request_, steps, levels_, false);
     for (const Step& step : steps) {
       const GroupView view =
-          sub_view(*request_.group, groups_of(step, levels_).front(), step.inner ? 0 : 1);
+          sub_view(*request_.group, groups_of(step, levels_).front(), step.inner);
       const std::uint32_t chunks = lower_one(step.inner ? inner : outer, step, view).chunk_count;
       (step.inner ? labels_.inner_chunks : labels_.outer_chunks) = chunks;
     }
@@ -217,7 +236,7 @@ class Composer {
     std::vector<std::vector<std::uint32_t>> arrived(request_.ranks());
     const auto groups = groups_of(step, levels_);
     for (std::uint32_t g = 0; g < groups.size(); ++g) {
-      const GroupView view = sub_view(*request_.group, groups[g], step.inner ? 0 : 1);
+      const GroupView view = sub_view(*request_.group, groups[g], step.inner);
       append(lower_one(a, step, view), groups[g], step, g, arrived);
     }
     // A rank that heard nothing in this step (the root of a broadcast) still waits for what it
@@ -236,9 +255,9 @@ class Composer {
       Message m = model;
       m.from = ranks[model.from];
       m.to = ranks[model.to];
-      m.plane_slot = step.inner ? 0 : 1;
+      m.plane_slot += step.inner ? 0 : 1;
       if (step.type == ALL_TO_ALL) {
-        relabel_block(m, levels_, step.inner);
+        relabel_block(m, levels_, step.inner, local);
       } else {
         relabel(m, step, labels_, local);
       }

@@ -21,4 +21,23 @@ Levels levels_of(const GroupView& group) {
   return levels;
 }
 
+namespace {
+
+GroupView view(const GroupView& group, std::vector<PlaneId> planes,
+               const std::vector<std::uint32_t>& ranks) {
+  std::vector<DeviceId> members;
+  for (const std::uint32_t rank : ranks) members.push_back(group.members()[rank]);
+  return GroupView(group.fabric(), std::move(planes), members);
+}
+
+}  // namespace
+
+GroupView inner_view(const GroupView& group, const std::vector<std::uint32_t>& ranks) {
+  return view(group, {group.planes().front()}, ranks);
+}
+
+GroupView outer_view(const GroupView& group, const std::vector<std::uint32_t>& ranks) {
+  return view(group, {group.planes().begin() + 1, group.planes().end()}, ranks);
+}
+
 }  // namespace xpusim::collective

@@ -15,4 +15,8 @@ struct Levels {
 /// Supernodes in the order met, each as large as the first (the planner has checked it).
 [[nodiscard]] Levels levels_of(const GroupView&);
 
+/// Some ranks of a group, on its innermost plane or on all planes but that.
+[[nodiscard]] GroupView inner_view(const GroupView&, const std::vector<std::uint32_t>& ranks);
+[[nodiscard]] GroupView outer_view(const GroupView&, const std::vector<std::uint32_t>& ranks);
+
 }  // namespace xpusim::collective

@@ -8,29 +8,21 @@
 namespace xpusim::collective {
 namespace {
 
-template <class Value>
-Value by_link(const std::map<std::string, Value>& values, const std::string& link,
-              Value otherwise) {
-  if (const auto at = values.find(link); at != values.end()) return at->second;
-  if (const auto at = values.find("default"); at != values.end()) return at->second;
-  return otherwise;
-}
-
 std::uint32_t heads_of(const LibraryAlgorithmSpec& row, std::uint32_t ranks) {
   return std::clamp(ranks, 1U, static_cast<std::uint32_t>(std::max(1, row.max_heads)));
 }
 
-/// Latency of the nearest neighbours in rank order, on the outer plane along the first rail.
+/// Latency of the nearest neighbours in rank order, on an outer plane along the first rail.
 double neighbour_latency(const GroupView& group, std::uint32_t slot) {
+  if (slot > 0) {
+    return neighbour_latency(outer_view(group, levels_of(group).rails.front()), slot - 1);
+  }
   std::vector<std::uint32_t> ranks(group.size());
   std::iota(ranks.begin(), ranks.end(), 0U);
-  if (group.planes().size() == 2) {
-    const Levels levels = levels_of(group);
-    ranks = slot == 0 ? levels.nodes.front() : levels.rails.front();
-  }
-  double nearest = group.latency(slot, ranks[0], ranks[1]);
+  if (group.planes().size() > 1) ranks = levels_of(group).nodes.front();
+  double nearest = group.latency(0, ranks[0], ranks[1]);
   for (std::size_t i = 1; i + 1 < ranks.size(); ++i) {
-    nearest = std::min(nearest, group.latency(slot, ranks[i], ranks[i + 1]));
+    nearest = std::min(nearest, group.latency(0, ranks[i], ranks[i + 1]));
   }
   return nearest;
 }

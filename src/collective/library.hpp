@@ -2,6 +2,7 @@
 // start.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,15 @@ struct Variant {
   const LibraryAlgorithmSpec* row = nullptr;  ///< null: without a library, nothing added
   const ProtocolSpec* protocol = nullptr;
 };
+
+/// The value for a link part, else the one called "default", else `otherwise`.
+template <class Value>
+Value by_link(const std::map<std::string, Value>& values, const std::string& link,
+              Value otherwise) {
+  if (const auto at = values.find(link); at != values.end()) return at->second;
+  if (const auto at = values.find("default"); at != values.end()) return at->second;
+  return otherwise;
+}
 
 /// What a variant adds on one plane of a group. The library's figure for a step holds the way to a
 /// neighbour and its own software cost in place of the plane's; so the overhead may be negative, by

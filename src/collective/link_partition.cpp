@@ -46,7 +46,7 @@ void LinkPartition::fill(std::span<CollectivePlan> plans) const {
     const PlaneId plane = fabric_->links()[link].plane;
     for (std::uint32_t b = block_of_[link]; blocks_[b].parent != kNoBlock; b = blocks_[b].parent) {
       CollectivePlan& plan = plans[blocks_[b].plan];
-      const double wire = plan.wire(plane == plan.planes[0] ? 0 : 1);
+      const double wire = plan.wire(plan.slot_of(plane));
       plan.phases[blocks_[b].phase].loads.push_back(
           {link, blocks_[b].bytes, blocks_[b].bytes * wire});
     }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <tuple>
 
 #include "collective/algorithm.hpp"
 #include "collective/library.hpp"
 #include "collective/link_partition.hpp"
 #include "xpusim/diagnostic.hpp"
+#include "xpusim/symmetry.hpp"
 
 namespace xpusim {
 namespace collective {
@@ -71,12 +73,17 @@ std::vector<std::vector<DeviceId>> equal_parts(const Fabric& fabric, PlaneId pla
   return parts;
 }
 
-std::optional<PlaneId> rail_plane(const Fabric& fabric,
-                                  const std::vector<std::vector<DeviceId>>& parts) {
+/// Equal positions of all parts.
+std::vector<std::vector<DeviceId>> rails_of(const std::vector<std::vector<DeviceId>>& parts) {
   std::vector<std::vector<DeviceId>> rails(parts.front().size());
   for (const auto& part : parts) {
     for (std::size_t j = 0; j < part.size(); ++j) rails[j].push_back(part[j]);
   }
+  return rails;
+}
+
+std::optional<PlaneId> rail_plane(const Fabric& fabric,
+                                  const std::vector<std::vector<DeviceId>>& rails) {
   std::optional<PlaneId> best;
   for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
     const auto p = static_cast<PlaneId>(i);
@@ -90,9 +97,14 @@ std::optional<PlaneId> rail_plane(const Fabric& fabric,
   return best;
 }
 
-/// Inner and outer plane of a group that spans supernodes; none when no plane splits it evenly.
-std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> flat,
-                                std::span<const DeviceId> members) {
+/// Planes of a group that spans supernodes, innermost first: the fastest that splits it evenly,
+/// then one between equal positions of the parts; where none connects those, they are split again,
+/// all alike. None when that does not come to an end.
+std::vector<PlaneId> levels_between(const Fabric& fabric, std::optional<PlaneId> flat,
+                                    const std::vector<std::vector<DeviceId>>& parts);
+
+std::vector<PlaneId> planes_of_levels(const Fabric& fabric, std::optional<PlaneId> flat,
+                                      std::span<const DeviceId> members) {
   std::vector<PlaneId> best;
   for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
     const auto inner = static_cast<PlaneId>(i);
@@ -102,15 +114,30 @@ std::vector<PlaneId> two_levels(const Fabric& fabric, std::optional<PlaneId> fla
       continue;
     const auto parts = equal_parts(fabric, inner, members);
     if (parts.empty()) continue;
-    const std::optional<PlaneId> outer = flat ? flat : rail_plane(fabric, parts);
-    if (outer && *outer != inner) best = {inner, *outer};
+    const std::vector<PlaneId> outer = levels_between(fabric, flat, parts);
+    if (outer.empty() || outer.front() == inner) continue;
+    best = {inner};
+    best.insert(best.end(), outer.begin(), outer.end());
   }
+  if (best.size() > kMostSlots) best.clear();
   return best;
+}
+
+std::vector<PlaneId> levels_between(const Fabric& fabric, std::optional<PlaneId> flat,
+                                    const std::vector<std::vector<DeviceId>>& parts) {
+  if (flat) return {*flat};
+  const auto rails = rails_of(parts);
+  if (const std::optional<PlaneId> one = rail_plane(fabric, rails)) return {*one};
+  const std::vector<PlaneId> levels = planes_of_levels(fabric, std::nullopt, rails.front());
+  const bool alike = std::all_of(rails.begin() + 1, rails.end(), [&](const auto& rail) {
+    return planes_of_levels(fabric, std::nullopt, rail) == levels;
+  });
+  return alike ? levels : std::vector<PlaneId>{};
 }
 
 struct PlaneChoice {
   std::vector<PlaneId> flat;    ///< one plane, or none
-  std::vector<PlaneId> levels;  ///< two planes, or none
+  std::vector<PlaneId> levels;  ///< two planes or more, or none
 };
 
 /// Was an algorithm of two levels asked for by name?
@@ -130,7 +157,7 @@ PlaneChoice choose_planes(const Fabric& fabric, std::span<const DeviceId> member
   }
   if (flat) choice.flat = {*flat};
   if (options.plane.empty() || names_two_levels(options))
-    choice.levels = two_levels(fabric, flat, members);
+    choice.levels = planes_of_levels(fabric, flat, members);
   if (choice.flat.empty() && choice.levels.empty()) {
     throw InputError("no-plane", fmt::format("no plane connects all of {}", describe(members)),
                      "place the group inside one domain, or add a plane that spans it");
@@ -298,6 +325,12 @@ std::vector<Variant> variants_of(const Question& q) {
                        "choose a software profile that has it, or leave the algorithm out");
     }
   }
+  const auto all = algorithms();
+  if (std::none_of(all.begin(), all.end(), [&](auto* a) { return refusal(q, *a).empty(); })) {
+    throw InputError("unsupported-algorithm",
+                     refusal(q, q.planes.levels.empty() ? kDirect : kHierarchical),
+                     "place the group on one plane, or add a plane that spans it");
+  }
   throw InputError(
       "unknown-protocol",
       fmt::format("the collective library has no protocol '{}' for {}", q.options->protocol,
@@ -322,6 +355,17 @@ void judge(Priced& p, const GroupView& view) {
   p.judged = base + idle_seconds(p.request, p.traffic);
 }
 
+/// What the library wants its levels to run, innermost first.
+void name_levels(const Variant& v, const GroupView& view, Request& r) {
+  if (v.row == nullptr || v.row->level_algorithms.empty()) return;
+  for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot) {
+    const std::string name = by_link(v.row->level_algorithms, view.plane(slot).link, std::string());
+    if (!name.empty()) static_cast<void>(known_algorithm(name));
+    if (slot > 1) r.outer += "/";
+    (slot == 0 ? r.inner : r.outer) += name;
+  }
+}
+
 Request make_request(const Question& q, const Variant& v, const GroupView& view) {
   Request r;
   r.type = q.type;
@@ -329,6 +373,7 @@ Request make_request(const Question& q, const Variant& v, const GroupView& view)
   r.group = &view;
   for (std::uint32_t slot = 0; slot < view.planes().size(); ++slot)
     r.cost[slot] = slot_cost(v, view, slot);
+  if (v.algorithm->levels == 2) name_levels(v, view, r);
   return r;
 }
 
@@ -367,6 +412,30 @@ Priced tune(const Question& q, const Views& views) {
   return best;
 }
 
+/// What was chosen for groups that lie alike: on a symmetric fabric it is the same for all of them.
+class Tuned {
+ public:
+  Priced best(const Question& q, const Views& views) {
+    Key key{q.type,
+            q.bytes,
+            placement_signature(*q.fabric, q.members, PlacementDetail::switches),
+            q.options->algorithm,
+            q.options->protocol,
+            q.planes.flat,
+            q.planes.levels};
+    auto it = known_.find(key);
+    if (it == known_.end()) it = known_.emplace(std::move(key), tune(q, views)).first;
+    Priced priced = it->second;
+    priced.request.group = &views.of(*priced.variant.algorithm);
+    return priced;
+  }
+
+ private:
+  using Key = std::tuple<CollectiveType, double, std::uint64_t, std::string, std::string,
+                         std::vector<PlaneId>, std::vector<PlaneId>>;
+  std::map<Key, Priced> known_;
+};
+
 // ---------------------------------------------------------------- plans
 
 using Groups = std::vector<std::vector<DeviceId>>;
@@ -375,7 +444,7 @@ std::vector<LinkLoad> all_loads(const Fabric& fabric, const LinkBytes& bytes,
                                 const std::vector<LinkId>& touched, const CollectivePlan& plan) {
   std::vector<LinkLoad> loads;
   for (const LinkId link : touched) {
-    const double wire = plan.wire(fabric.links()[link].plane == plan.planes[0] ? 0 : 1);
+    const double wire = plan.wire(plan.slot_of(fabric.links()[link].plane));
     loads.push_back({link, bytes.bytes(link), bytes.bytes(link) * wire});
   }
   return loads;
@@ -407,6 +476,7 @@ std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<Pla
 struct LoadSink {
   LinkPartition* partition = nullptr;
   std::uint32_t plan = 0;  ///< index in the partition's plans
+  Tuned* tuned = nullptr;
 };
 
 double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, LoadSink sink,
@@ -421,8 +491,8 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
     double longest = 0;  // of the first group alone: without contention groups do not meet
     for (const LinkId link : touched) {
       const FabricLink& l = fabric.links()[link];
-      longest = std::max(longest, bytes.bytes(link) * plan.wire(l.plane == plan.planes[0] ? 0 : 1) /
-                                      l.capacity.value());
+      longest = std::max(longest,
+                         bytes.bytes(link) * plan.wire(plan.slot_of(l.plane)) / l.capacity.value());
     }
     for (const GroupView& view : siblings) add_loads(view, phase, bytes);
     const std::vector<LinkId> all = siblings.empty() ? touched : bytes.links();
@@ -454,9 +524,11 @@ void describe_variant(const Priced& best, const CollectiveLibrarySpec* library,
   plan.protocol = v.protocol == nullptr ? "" : v.protocol->name;
   plan.planes = best.request.group->planes();
   plan.message_overhead = Seconds(best.request.cost[0].overhead);
-  plan.outer_message_overhead = Seconds(best.request.cost[1].overhead);
   plan.wire_factor = best.request.cost[0].wire_factor;
-  plan.outer_wire_factor = best.request.cost[1].wire_factor;
+  for (std::size_t slot = 1; slot < plan.planes.size(); ++slot) {
+    const SlotCost& cost = best.request.cost[slot];
+    plan.outer_costs.push_back({Seconds(cost.overhead), cost.wire_factor});
+  }
   plan.start_overhead = Seconds(best.start);
   plan.pipeline_chunks = best.traffic.chunks;
   plan.inner = best.traffic.inner;
@@ -486,7 +558,7 @@ CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type
                    &options,
                    choose_planes(fabric, members, options)};
   const Views views(q);
-  const Priced best = tune(q, views);
+  const Priced best = sink.tuned == nullptr ? tune(q, views) : sink.tuned->best(q, views);
   describe_variant(best, context.library, plan);
   plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, sink, plan));
   return plan;
@@ -600,14 +672,15 @@ CollectivePlan plan_transfer(const CollectiveContext& context, Bytes bytes, Devi
 struct FoldedPlans::State {
   CollectiveContext context;
   collective::LinkPartition partition;
+  collective::Tuned tuned;
   std::vector<CollectivePlan> plans;
   [[nodiscard]] collective::LoadSink next() {
-    return {&partition, static_cast<std::uint32_t>(plans.size())};
+    return {&partition, static_cast<std::uint32_t>(plans.size()), &tuned};
   }
 };
 
 FoldedPlans::FoldedPlans(const CollectiveContext& context)
-    : state_(new State{context, collective::LinkPartition(*context.fabric), {}}) {}
+    : state_(new State{context, collective::LinkPartition(*context.fabric), {}, {}}) {}
 FoldedPlans::~FoldedPlans() = default;
 
 std::size_t FoldedPlans::add_collective(CollectiveType type, Bytes bytes,
@@ -664,8 +737,9 @@ MessageDag lower_messages(const CollectiveContext& context, const CollectivePlan
   r.type = plan.type;
   r.bytes = plan.type == CollectiveType::BARRIER ? 0.0 : plan.bytes;
   r.group = &view;
-  r.cost = {SlotCost{plan.message_overhead.value(), plan.wire_factor},
-            SlotCost{plan.outer_message_overhead.value(), plan.outer_wire_factor}};
+  for (std::uint32_t slot = 0; slot < plan.planes.size(); ++slot) {
+    r.cost[slot] = {plan.overhead(slot).value(), plan.wire(slot)};
+  }
   r.chunks = plan.pipeline_chunks;
   r.inner = plan.inner;
   r.outer = plan.outer;

@@ -62,6 +62,11 @@ const StructInfo& StructTable<LibraryAlgorithmSpec>::info() {
       field<&LibraryAlgorithmSpec::types>("types",
                                           "Only for these collectives; empty = all that it can do.")
           .one_of(collective_types),
+      field<&LibraryAlgorithmSpec::level_algorithms>(
+          "level_algorithms",
+          "hierarchical: algorithm of a level by link part name, or `default`; where it cannot "
+          "run, "
+          "or none is named, the shortest."),
       field<&LibraryAlgorithmSpec::channels>("channels",
                                              "Parallel channels, each with a chunk in flight.")
           .at_least(1),

@@ -23,8 +23,13 @@ const StructInfo& StructTable<PlaneSpec>::info() {
       field<&PlaneSpec::role>("role", "What the plane connects.").required(),
       field<&PlaneSpec::shape>("shape", "How its links are arranged.").required(),
       field<&PlaneSpec::domain>(
-          "domain", "Packages that one instance of the plane spans; 0 = all of the system.")
+          "domain",
+          "Packages that one instance of the plane spans; 0 = all of the system, over the stride.")
           .non_negative(),
+      field<&PlaneSpec::stride>(
+          "stride",
+          "Packages from one member of an instance to the next: 8 joins packages 0, 8, 16, ...")
+          .at_least(1),
       field<&PlaneSpec::link>("link", "Link part of the device ports.")
           .required()
           .names(PartKind::link),
@@ -41,19 +46,35 @@ const StructInfo& StructTable<PlaneSpec>::info() {
       field<&PlaneSpec::in_switch_reduction>("in_switch_reduction",
                                              "The switches reduce (NVLS, SHARP)."),
       field<&PlaneSpec::devices_per_leaf>(
-          "devices_per_leaf", "clos, rail_optimised: packages under one leaf switch (per rail).")
+          "devices_per_leaf",
+          "clos, rail_optimised, fat_tree: packages under one leaf switch (per rail).")
           .non_negative(),
       field<&PlaneSpec::oversubscription>(
-          "oversubscription", "clos, rail_optimised: down capacity over up capacity of a leaf.")
+          "oversubscription",
+          "clos, rail_optimised, fat_tree: down capacity over up capacity of a leaf.")
           .positive(),
       field<&PlaneSpec::uplink>("uplink", "Link part between leaf and spine; empty = same as link.")
           .names(PartKind::link),
-      field<&PlaneSpec::spines>("spines",
-                                "Spine switches per sub-plane: the choices of a hashed flow.")
+      field<&PlaneSpec::spines>(
+          "spines",
+          "Spine switches per sub-plane: the choices of a hashed flow. fat_tree: "
+          "aggregation switches of one pod.")
           .at_least(1),
       field<&PlaneSpec::rails>("rails",
                                "rail_optimised: device i of a node is on rail i modulo this.")
           .at_least(1),
+      field<&PlaneSpec::leaves_per_pod>("leaves_per_pod", "fat_tree: leaf switches of one pod.")
+          .non_negative(),
+      field<&PlaneSpec::cores_per_spine>(
+          "cores_per_spine", "fat_tree: core switches that one aggregation switch reaches.")
+          .at_least(1),
+      field<&PlaneSpec::pod_oversubscription>(
+          "pod_oversubscription",
+          "fat_tree: a pod's capacity from its leaves over that to the core.")
+          .positive(),
+      field<&PlaneSpec::core_link>(
+          "core_link", "fat_tree: link part between pods and core; empty = same as uplink.")
+          .names(PartKind::link),
       field<&PlaneSpec::dimensions>("dimensions", "torus: packages along each axis.").at_least(1),
       field<&PlaneSpec::devices_per_router>("devices_per_router",
                                             "dragonfly: packages at one router.")
@@ -86,6 +107,10 @@ void StructTable<PlaneSpec>::check(Decoder& d, const JsonValue& v, const std::st
   if (shape->text == "torus") need(!plane.dimensions.empty(), "dimensions", "torus");
   if (shape->text == "clos")
     need(v.find("devices_per_leaf") != nullptr, "devices_per_leaf", "clos");
+  if (shape->text == "fat_tree") {
+    need(v.find("devices_per_leaf") != nullptr, "devices_per_leaf", "fat_tree");
+    need(v.find("leaves_per_pod") != nullptr, "leaves_per_pod", "fat_tree");
+  }
   if (shape->text == "dragonfly") {
     need(v.find("devices_per_router") != nullptr, "devices_per_router", "dragonfly");
     need(v.find("routers_per_group") != nullptr, "routers_per_group", "dragonfly");

@@ -18,11 +18,12 @@ struct EnumWords<Confidence> {
 };
 template <>
 struct EnumWords<PlaneShape> {
-  static constexpr std::array<Word, 6> words{"switch", "clos",      "full_mesh",
-                                             "torus",  "dragonfly", "rail_optimised"};
+  static constexpr std::array<Word, 7> words{"switch",    "clos",           "full_mesh", "torus",
+                                             "dragonfly", "rail_optimised", "fat_tree"};
   static constexpr std::array values{PlaneShape::single_switch, PlaneShape::clos,
                                      PlaneShape::full_mesh,     PlaneShape::torus,
-                                     PlaneShape::dragonfly,     PlaneShape::rail_optimised};
+                                     PlaneShape::dragonfly,     PlaneShape::rail_optimised,
+                                     PlaneShape::fat_tree};
 };
 template <>
 struct EnumWords<PlaneRole> {

@@ -27,6 +27,7 @@ RunInput resolve_run(Catalogue& catalogue, const ScenarioSpec& scenario, std::si
   for (const PlaneSpec& plane : input.system.planes) {
     add_link(catalogue, input.links, plane.link);
     add_link(catalogue, input.links, plane.uplink);
+    add_link(catalogue, input.links, plane.core_link);
   }
   const std::string& software =
       input.entry.software.empty() ? input.chip.software : input.entry.software;

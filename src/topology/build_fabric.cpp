@@ -1,5 +1,6 @@
 // From the description of a system to its graph: planes one after another, then faults.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -30,8 +31,10 @@ class FabricBuilder {
   bool check_sub_planes(const PlaneSpec&);
   const LinkSpec* find_part(const PlaneSpec&, const std::string& name);
   std::uint32_t domain_packages(const PlaneSpec&);
-  void lay(const PlaneSpec&, const LinkSpec& port, const LinkSpec& uplink, std::uint32_t packages,
-           std::uint32_t dies);
+  std::uint32_t strided_packages(const PlaneSpec&);
+  /// Link parts by level: device ports, leaf uplinks, core links.
+  using Parts = std::array<const LinkSpec*, 3>;
+  void lay(const PlaneSpec&, const Parts&, std::uint32_t packages, std::uint32_t dies);
   void apply_fault(const PlaneSpec&, const Fabric::PlaneLayout&, const LinkFault&);
   void refuse(const PlaneSpec&, std::string code, const std::string& message, std::string help);
 
@@ -55,19 +58,34 @@ bool told_apart(const PlaneSpec& spec) {
   return spec.spreading == Spreading::hash || !spec.faults.empty();
 }
 
-bool two_levels(const PlaneSpec& spec) {
-  return spec.shape == PlaneShape::clos || spec.shape == PlaneShape::rail_optimised;
+bool has_spines(const PlaneSpec& spec) {
+  return spec.shape == PlaneShape::clos || spec.shape == PlaneShape::rail_optimised ||
+         spec.shape == PlaneShape::fat_tree;
 }
 
 bool names_leaf_tier(const LinkFault& fault) {
   return fault.tier == "leaf-up" || fault.tier == "leaf-down";
 }
+bool names_pod_tier(const LinkFault& fault) {
+  return fault.tier == "pod-up" || fault.tier == "pod-down";
+}
 
-/// Spines are told apart when flows hash to them or one of their links is faulty.
+/// Core switches are told apart when flows hash to them or one of their links is faulty.
+std::uint32_t core_members(const PlaneSpec& spec) {
+  const bool split = spec.spreading == Spreading::hash ||
+                     std::any_of(spec.faults.begin(), spec.faults.end(), names_pod_tier);
+  return split && spec.shape == PlaneShape::fat_tree
+             ? static_cast<std::uint32_t>(spec.cores_per_spine)
+             : 1;
+}
+
+/// So are spines; every core switch belongs to one, so that telling cores apart tells spines apart.
 std::uint32_t spine_members(const PlaneSpec& spec) {
   const bool split = spec.spreading == Spreading::hash ||
-                     std::any_of(spec.faults.begin(), spec.faults.end(), names_leaf_tier);
-  return split && two_levels(spec) ? static_cast<std::uint32_t>(spec.spines) : 1;
+                     std::any_of(spec.faults.begin(), spec.faults.end(), [](const LinkFault& f) {
+                       return names_leaf_tier(f) || names_pod_tier(f);
+                     });
+  return split && has_spines(spec) ? static_cast<std::uint32_t>(spec.spines) : 1;
 }
 
 }  // namespace
@@ -147,8 +165,15 @@ bool FabricBuilder::check(const PlaneSpec& spec) {
     refuse(spec, "shape-number", fmt::format("'oversubscription' is {}", spec.oversubscription),
            "write a number above 0: 1 = non-blocking, 2 = half of the bandwidth goes up");
   }
-  if (spec.spines < 1) {
-    refuse(spec, "shape-number", fmt::format("'spines' is {}", spec.spines),
+  if (!(spec.pod_oversubscription > 0) || !std::isfinite(spec.pod_oversubscription)) {
+    refuse(spec, "shape-number",
+           fmt::format("'pod_oversubscription' is {}", spec.pod_oversubscription),
+           "write a number above 0: 1 = non-blocking, 2 = half of the bandwidth goes up");
+  }
+  for (const auto& [name, value] :
+       {std::pair("spines", spec.spines), std::pair("cores_per_spine", spec.cores_per_spine)}) {
+    if (value >= 1) continue;
+    refuse(spec, "shape-number", fmt::format("'{}' is {}", name, value),
            "write a number of at least 1");
   }
   if (spec.in_switch_reduction && !topology::shape_of(spec.shape).has_switches) {
@@ -162,6 +187,7 @@ bool FabricBuilder::check(const PlaneSpec& spec) {
 
 std::uint32_t FabricBuilder::domain_packages(const PlaneSpec& spec) {
   const std::uint32_t packages = fabric_.packages_;
+  if (spec.stride != 1) return strided_packages(spec);
   if (spec.domain == 0) return packages;
   const auto domain = static_cast<std::uint32_t>(std::max(0, spec.domain));
   if (spec.domain > 0 && domain <= packages && packages % domain == 0) return domain;
@@ -175,17 +201,44 @@ std::uint32_t FabricBuilder::domain_packages(const PlaneSpec& spec) {
   return 0;
 }
 
+/// The instances of a strided plane interleave: `stride` of them fill stride x domain packages.
+std::uint32_t FabricBuilder::strided_packages(const PlaneSpec& spec) {
+  const std::uint32_t packages = fabric_.packages_;
+  if (spec.stride < 1) {
+    refuse(spec, "shape-number", fmt::format("'stride' is {}", spec.stride),
+           "write a number of at least 1");
+    return 0;
+  }
+  if (spec.shape == PlaneShape::rail_optimised) {
+    refuse(spec, "plane-stride", "a strided plane has no rails: its members are not whole nodes",
+           "use a clos, or a stride of 1");
+    return 0;
+  }
+  const auto stride = static_cast<std::uint64_t>(spec.stride);
+  const std::uint64_t domain =
+      spec.domain == 0 ? packages / stride : static_cast<std::uint64_t>(std::max(0, spec.domain));
+  if (domain > 0 && packages % (stride * domain) == 0) return static_cast<std::uint32_t>(domain);
+  refuse(
+      spec, "plane-stride",
+      fmt::format("{} members {} packages apart do not divide the {} of the system",
+                  spec.domain == 0 ? static_cast<int>(domain) : spec.domain, spec.stride, packages),
+      fmt::format("choose 'domain' times 'stride' so that it divides {}", packages));
+  return 0;
+}
+
 void FabricBuilder::add_plane(const PlaneSpec& spec) {
   const bool sound = check(spec);
   const LinkSpec* port = find_part(spec, spec.link);
   const LinkSpec* uplink = spec.uplink.empty() ? port : find_part(spec, spec.uplink);
+  const LinkSpec* core = spec.core_link.empty() ? uplink : find_part(spec, spec.core_link);
   const std::uint32_t packages = domain_packages(spec);
-  if (!sound || port == nullptr || uplink == nullptr || packages == 0) return;
-  lay(spec, *port, *uplink, packages, fabric_.devices_ / fabric_.packages_);
+  if (!sound || port == nullptr || uplink == nullptr || core == nullptr || packages == 0) return;
+  lay(spec, {port, uplink, core}, packages, fabric_.devices_ / fabric_.packages_);
 }
 
-void FabricBuilder::lay(const PlaneSpec& spec, const LinkSpec& port, const LinkSpec& uplink,
-                        std::uint32_t packages, std::uint32_t dies) {
+void FabricBuilder::lay(const PlaneSpec& spec, const Parts& parts, std::uint32_t packages,
+                        std::uint32_t dies) {
+  const LinkSpec& port = *parts[0];
   const auto id = static_cast<PlaneId>(fabric_.planes_.size());
   const double left = static_cast<double>(spec.sub_planes - spec.lost_sub_planes) / spec.sub_planes;
   Fabric::PlaneLayout layout;
@@ -195,6 +248,7 @@ void FabricBuilder::lay(const PlaneSpec& spec, const LinkSpec& port, const LinkS
   layout.alive = layout.sub_members -
                  (told_apart(spec) ? static_cast<std::uint32_t>(spec.lost_sub_planes) : 0);
   layout.spine_members = spine_members(spec);
+  layout.core_members = core_members(spec);
   layout.first_vertex = fabric_.vertices_;
   layout.device_rate = port.bandwidth.value() * spec.links_per_device / dies * left;
   layout.endpoint_latency = port.endpoint_latency.value();
@@ -203,18 +257,11 @@ void FabricBuilder::lay(const PlaneSpec& spec, const LinkSpec& port, const LinkS
 
   const std::uint32_t instances = fabric_.devices_ / layout.devices;
   const std::size_t errors = diagnostics_.items().size();
-  PlaneBuilder builder{spec,
-                       port,
-                       uplink,
-                       packages,
-                       instances,
-                       dies,
-                       static_cast<std::uint32_t>(system_.chips_per_node),
-                       id,
-                       layout,
-                       fabric_.tiers_,
-                       fabric_.links_,
-                       diagnostics_};
+  PlaneBuilder builder{
+      spec,        port,      *parts[1],      *parts[2],
+      packages,    instances, dies,           static_cast<std::uint32_t>(system_.chips_per_node),
+      id,          layout,    fabric_.tiers_, fabric_.links_,
+      diagnostics_};
   layout.shape->lay(builder);
   if (diagnostics_.items().size() != errors) return;
   layout.longest_route = static_cast<std::uint32_t>(layout.shape->diameter(layout));
@@ -222,7 +269,8 @@ void FabricBuilder::lay(const PlaneSpec& spec, const LinkSpec& port, const LinkS
 
   fabric_.vertices_ += layout.instance_vertices * instances;
   fabric_.planes_.push_back(
-      {spec.name, spec.role, spec.shape, spec.link, layout.devices, spec.in_switch_reduction,
+      {spec.name, spec.role, spec.shape, spec.link, layout.devices,
+       static_cast<std::uint32_t>(spec.stride), dies, spec.in_switch_reduction,
        port.endpoint_latency, BytesPerSecond(layout.device_rate * port.efficiency),
        static_cast<std::uint32_t>(spec.sub_planes - spec.lost_sub_planes), !told_apart(spec)});
   fabric_.layouts_.push_back(std::move(layout));
@@ -294,7 +342,7 @@ void FabricBuilder::add_die_plane() {
   part.efficiency = dies.link_efficiency;
   part.latency = dies.link_latency;
   // Here the dies are the nodes of the mesh: as many one-die packages as the package has dies.
-  lay(spec, part, part, static_cast<std::uint32_t>(dies.count), 1);
+  lay(spec, {&part, &part, &part}, static_cast<std::uint32_t>(dies.count), 1);
 }
 
 Fabric FabricBuilder::build() {

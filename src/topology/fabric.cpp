@@ -108,14 +108,13 @@ std::optional<PlaneId> Fabric::plane_for(std::span<const DeviceId> members) cons
 std::vector<Path> Fabric::route(PlaneId plane, DeviceId from, DeviceId to,
                                 std::uint64_t flow_hash) const {
   const Layout& layout = layouts_.at(plane);
-  const std::uint32_t instance = from / layout.devices;
-  if (from >= devices_ || to / layout.devices != instance) {
+  const std::uint32_t instance = instance_of(plane, from);
+  if (from >= devices_ || to >= devices_ || instance_of(plane, to) != instance) {
     throw InternalError(fmt::format("no route on plane '{}' from device {} to {}: not one instance",
                                     planes_[plane].name, from, to));
   }
   if (from == to) return std::vector<Path>(1);
-  const std::uint32_t first = instance * layout.devices;
-  const std::uint32_t a = from - first, b = to - first;
+  const std::uint32_t a = position_of(plane, from), b = position_of(plane, to);
   const std::uint32_t variants = layout.shape->variants(layout, a, b);
   const auto make = [&](std::uint32_t choice) {
     Path path;
@@ -141,12 +140,10 @@ std::vector<Path> Fabric::route(PlaneId plane, DeviceId from, DeviceId to,
 
 namespace {
 
-/// One hop between a device and its first switch, over every sub-plane that is left.
+/// One hop between a device of an instance and its first switch, over every sub-plane that is left.
 std::vector<Path> switch_hop(const Layout& layout, const std::vector<FabricLink>& links,
-                             DeviceId device, std::uint32_t tier, double latency,
-                             std::uint64_t hash) {
-  const std::uint32_t instance = device / layout.devices;
-  const std::uint32_t local = device - instance * layout.devices;
+                             std::uint32_t instance, std::uint32_t local, std::uint32_t tier,
+                             double latency, std::uint64_t hash) {
   return choose(layout, links, layout.alive, hash, [&](std::uint32_t sub_plane) {
     Path path;
     path.latency = Seconds(latency);
@@ -164,7 +161,8 @@ std::vector<Path> Fabric::to_switch(PlaneId plane, DeviceId device, std::uint64_
     throw InternalError(fmt::format("plane '{}' has no switches", planes_[plane].name));
   }
   std::vector<Path> paths =
-      switch_hop(layout, links_, device, 0, layout.endpoint_latency, mix(flow_hash ^ mix(device)));
+      switch_hop(layout, links_, instance_of(plane, device), position_of(plane, device), 0,
+                 layout.endpoint_latency, mix(flow_hash ^ mix(device)));
   if (paths.empty()) {
     throw InputError("no-route",
                      fmt::format("faults leave no path on plane '{}' from device {} to its switch",
@@ -182,7 +180,8 @@ std::vector<Path> Fabric::from_switch(PlaneId plane, DeviceId device,
   }
   const auto last = static_cast<std::uint32_t>(layout.tiers.size() - 1);
   std::vector<Path> paths =
-      switch_hop(layout, links_, device, last, 0.0, mix(flow_hash ^ mix(device)));
+      switch_hop(layout, links_, instance_of(plane, device), position_of(plane, device), last, 0.0,
+                 mix(flow_hash ^ mix(device)));
   if (paths.empty()) {
     throw InputError("no-route",
                      fmt::format("faults leave no path on plane '{}' from its switch to device {}",
@@ -195,8 +194,8 @@ std::vector<Path> Fabric::from_switch(PlaneId plane, DeviceId device,
 std::optional<std::uint32_t> Fabric::switch_of(PlaneId plane, DeviceId device) const {
   const Layout& layout = layouts_.at(plane);
   if (!layout.shape->has_switches) return std::nullopt;
-  return device / layout.devices * layout.shape->first_switches(layout) +
-         layout.shape->first_switch(layout, device % layout.devices);
+  return instance_of(plane, device) * layout.shape->first_switches(layout) +
+         layout.shape->first_switch(layout, position_of(plane, device));
 }
 
 int Fabric::diameter(PlaneId plane) const {
@@ -219,7 +218,7 @@ Fabric::LinkEnds Fabric::link_ends(LinkId id) const {
   const LinkEnds local = layout.shape->ends(layout, tier, link.index % per_instance);
   const auto vertex = [&](std::uint32_t v) {
     return v < layout.devices
-               ? instance * layout.devices + v
+               ? device_at(link.plane, instance, v)
                : layout.first_vertex + instance * layout.instance_vertices + v - layout.devices;
   };
   return {vertex(local.from), vertex(local.to)};

@@ -28,7 +28,8 @@ bool PlaneBuilder::positive(int value, std::string_view field) {
 double PlaneBuilder::package_rate() const { return port.bandwidth.value() * spec.links_per_device; }
 
 std::uint32_t ways(const Layout& layout, TierOptions options) {
-  return layout.sub_members * (options.per_spine ? layout.spine_members : 1);
+  return layout.sub_members * (options.per_spine ? layout.spine_members : 1) *
+         (options.per_core ? layout.core_members : 1);
 }
 
 void PlaneBuilder::add_tier(std::string name, std::uint64_t units, double rate,

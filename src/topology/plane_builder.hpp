@@ -12,6 +12,7 @@ namespace xpusim::topology {
 struct TierOptions {
   bool enters_switch = false;  ///< the hop's latency includes the switch's
   bool per_spine = false;      ///< spines are told apart when the plane's members are
+  bool per_core = false;       ///< and so are the core switches above each
 };
 
 class PlaneBuilder {
@@ -19,6 +20,7 @@ class PlaneBuilder {
   const PlaneSpec& spec;
   const LinkSpec& port;        ///< device links
   const LinkSpec& uplink;      ///< links between switches
+  const LinkSpec& core_link;   ///< links of the topmost level, where there are three
   std::uint32_t packages = 0;  ///< per instance
   std::uint32_t instances = 1;
   std::uint32_t dies = 1;  ///< devices per package

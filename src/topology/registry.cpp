@@ -7,9 +7,9 @@
 namespace xpusim {
 namespace {
 
-constexpr std::array kShapes{&topology::kSingleSwitch, &topology::kClos,
-                             &topology::kFullMesh,     &topology::kTorus,
-                             &topology::kDragonfly,    &topology::kRailOptimised};
+constexpr std::array kShapes{
+    &topology::kSingleSwitch, &topology::kClos,          &topology::kFullMesh, &topology::kTorus,
+    &topology::kDragonfly,    &topology::kRailOptimised, &topology::kFatTree};
 
 }  // namespace
 

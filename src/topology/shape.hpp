@@ -54,6 +54,7 @@ extern const Shape kFullMesh;
 extern const Shape kTorus;
 extern const Shape kDragonfly;
 extern const Shape kRailOptimised;
+extern const Shape kFatTree;
 
 [[nodiscard]] const Shape& shape_of(PlaneShape);
 

@@ -181,16 +181,16 @@ class ReplayBuilder {
         return plan;
       case Role::host:
         plan.stream = Stream::host;
-        plan.op = recorded_op(node);
+        plan.op = recorded_op(node, 1);
         break;
       case Role::compute:
         plan.stream = Stream::compute;
-        plan.op = timed_op(node);
+        plan.op = timed_op(node, options_.compute_scale);
         break;
       // ASTRA-sim, workload/HardwareResource.cc: what is no COMP node takes the communication slot.
       case Role::memory:
         plan.stream = Stream::comm_other;
-        plan.op = timed_op(node);
+        plan.op = timed_op(node, options_.memory_scale);
         break;
       case Role::collective:
       case Role::send:
@@ -202,7 +202,7 @@ class ReplayBuilder {
     return plan;
   }
 
-  std::uint32_t timed_op(const ChakraNode& node) {
+  std::uint32_t timed_op(const ChakraNode& node, double scale) {
     const bool has_work = node.num_ops > 0 || node.tensor_size > 0;
     const bool prefer_record =
         options_.timing == ReplayTiming::recorded ||
@@ -212,17 +212,18 @@ class ReplayBuilder {
       return chip_op(node);
     }
     (node.duration_nanos > 0 ? timing_.recorded : timing_.without_either) += copies_;
-    return recorded_op(node);
+    return recorded_op(node, scale);
   }
 
-  std::uint32_t recorded_op(const ChakraNode& node) {
-    const auto [it, fresh] = recorded_.try_emplace(node.duration_nanos, 0u);
+  std::uint32_t recorded_op(const ChakraNode& node, double scale) {
+    const auto [it, fresh] = recorded_.try_emplace({node.duration_nanos, scale}, 0u);
     if (fresh) {
       ComputeOp op;
       op.kind = OpKind::fixed;
       op.label = "recorded";
-      op.seconds = node.duration_nanos > 0 ? static_cast<double>(node.duration_nanos) * kNanosecond
-                                           : kZeroDuration;
+      op.seconds = node.duration_nanos > 0
+                       ? static_cast<double>(node.duration_nanos) * kNanosecond * scale
+                       : kZeroDuration;
       it->second = graph().add_single_op(std::move(op));
     }
     return it->second;
@@ -457,7 +458,7 @@ class ReplayBuilder {
   std::vector<std::vector<NodePlan>> plans_;  ///< by program; empty where none is simulated
   std::vector<std::vector<std::uint32_t>> members_of_;  ///< ranks by class
   std::unordered_map<std::string, std::uint32_t> label_index_;
-  std::unordered_map<std::uint64_t, std::uint32_t> recorded_;  ///< microseconds -> op sequence
+  std::map<std::pair<std::uint64_t, double>, std::uint32_t> recorded_;  ///< ns, scale -> sequence
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> on_chip_;
   std::map<std::pair<RankId, std::uint32_t>, std::uint32_t> pairs_;  ///< rank and partner
   std::map<std::pair<std::uint32_t, double>, std::uint32_t> transfers_;

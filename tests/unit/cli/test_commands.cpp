@@ -307,3 +307,52 @@ TEST_CASE("questions about tasks are refused where there are none", "[cli][why][
   }
   CHECK(invoke("collective all_reduce --system dgx-h100 --critical-path").code == 2);
 }
+
+TEST_CASE("an imported network is printed, written once, checked and run", "[cli][import]") {
+  const std::string network =
+      "import tests/data/import/three_dimensions.yml --with "
+      "tests/data/import/three_dimensions.json";
+  const Outcome printed = invoke(network);
+  CHECK(printed.code == 0);
+  CHECK_THAT(printed.out, Contains("==> systems/three-dimensions.json <==") &&
+                              Contains("\"bandwidth\": \"100.5 GiB/s\""));
+  CHECK_THAT(printed.err,
+             Contains("ASTRA-sim network: 64 NPUs, Ring 2 x FullyConnected 4 x Switch 8") &&
+                 Contains("ignored: sing-along (unknown key)"));
+  const xpusim::test::TemporaryFolder temporary;
+  const std::string folder = "'" + temporary.path().string() + "'";
+  CHECK(invoke(network + " -o " + folder).code == 0);
+  const Outcome again = invoke(network + " -o " + folder);
+  CHECK(again.code == 2);
+  CHECK_THAT(again.err, Contains("error[file-exists]") && Contains("--force"));
+  CHECK(invoke(network + " --force -o " + folder).code == 0);
+  const std::string with = "--configs " + folder + " --configs configs ";
+  CHECK(invoke(with + "check '" + (temporary / "systems/three-dimensions.json") + "'").code == 0);
+  const Outcome run =
+      invoke(with + "collective all_reduce --system three-dimensions --bytes 64MiB");
+  CHECK(run.code == 0);
+  CHECK_THAT(run.out, Contains("hierarchical") && Contains("dim1+dim0+dim2"));
+}
+
+TEST_CASE("an imported fat tree carries a collective in every fidelity", "[cli][import]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const std::string folder = "'" + temporary.path().string() + "'";
+  CHECK(invoke("import tests/data/import/three_tiers.topo -o " + folder).code == 0);
+  for (const char* fidelity : {"analytic", "fluid", "flow"}) {
+    const Outcome run = invoke("--configs " + folder +
+                               " collective all_reduce --system three-tiers "
+                               "--bytes 1MiB --format csv --fidelity " +
+                               fidelity);
+    INFO(run.err);
+    CHECK(run.code == 0);
+  }
+}
+
+TEST_CASE("an import names a chip that does not exist, before it writes", "[cli][import]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const Outcome o = invoke("import tests/data/import/mesh.xml --chip nvidia-a100-sxm -o '" +
+                           temporary.path().string() + "'");
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("error[unknown-chip]") && Contains("nvidia-a100-sxm-80"));
+  CHECK(std::filesystem::is_empty(temporary.path()));
+}

@@ -251,18 +251,27 @@ std::vector<int> promised(const CollectivePlan& plan, std::uint32_t chunks, std:
   return {};
 }
 
+std::vector<std::uint32_t> chunks_of(const Message& m) {
+  std::vector<std::uint32_t> chunks;
+  for (std::uint32_t row = 0; row < m.rows; ++row) {
+    for (std::uint32_t c = 0; c < m.chunks; ++c)
+      chunks.push_back(m.first_chunk + row * m.row_stride + c * m.chunk_stride);
+  }
+  return chunks;
+}
+
 std::vector<std::vector<int>> carried(const Contents& contents, const Message& m, std::uint32_t n) {
   std::vector<std::vector<int>> load;
-  for (std::uint32_t c = 0; c < m.chunks; ++c) {
-    load.push_back(contents[std::min(m.from, n)].at(m.first_chunk + c * m.chunk_stride));
-  }
+  for (const std::uint32_t chunk : chunks_of(m))
+    load.push_back(contents[std::min(m.from, n)].at(chunk));
   return load;
 }
 
 void deliver(Contents& contents, const Message& m, std::uint32_t n,
              const std::vector<std::vector<int>>& load) {
-  for (std::uint32_t c = 0; c < m.chunks; ++c) {
-    std::vector<int>& target = contents[std::min(m.to, n)].at(m.first_chunk + c * m.chunk_stride);
+  const std::vector<std::uint32_t> chunks = chunks_of(m);
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    std::vector<int>& target = contents[std::min(m.to, n)].at(chunks[c]);
     for (std::uint32_t who = 0; who < n; ++who)
       target[who] = load[c][who] + (m.reduce ? target[who] : 0);
   }

@@ -60,6 +60,22 @@ inline Fabric two_level_fabric(int supernodes, int k) {
                 switch_plane("out", "slow", PlaneRole::scale_out, 0)});
 }
 
+/// A switch per line of devices along each axis, the innermost first: rates kPortRate, then 20 and
+/// 10 GB/s.
+inline Fabric grid_fabric(const std::vector<int>& sizes) {
+  const char* names[] = {"x", "y", "z", "w"};
+  std::vector<PlaneSpec> planes;
+  int stride = 1;
+  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+    planes.push_back(
+        switch_plane(names[axis], axis == 0 ? "fast" : "slow", PlaneRole::scale_up, sizes[axis]));
+    planes.back().stride = stride;
+    planes.back().links_per_device = axis == 1 ? 2 : 1;
+    stride *= sizes[axis];
+  }
+  return build(1, stride, planes);
+}
+
 /// Leaves of `devices_per_leaf` under spines.
 inline Fabric leaf_fabric(int devices, int devices_per_leaf, double oversubscription = 1.0) {
   PlaneSpec p = switch_plane("up", "fast", PlaneRole::scale_up, 0);

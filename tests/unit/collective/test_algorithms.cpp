@@ -283,6 +283,77 @@ TEST_CASE(
   CHECK_THAT(r.plan.idle_time.value(), WithinRel(expected, 1e-9));
 }
 
+TEST_CASE(
+    "an all-reduce over strided planes scatters inwards, reduces at the top, gathers outwards",
+    "[collective][hierarchical]") {
+  // [8, 4]: the outer plane joins equal positions of the inner switches, as if it spanned them all.
+  const double S = 1e9, a = kPathLatency, b = 2 * 500e-9 + 300e-9 + 2e-6;
+  const double slow = 10e9, mid = 2 * slow;
+  const Run two = run(grid_fabric({8, 4}), {"hierarchical", ALL_REDUCE}, S, first_devices(32));
+  CHECK(two.plan.planes == std::vector<PlaneId>{0, 1});
+  CHECK(two.plan.inner == "direct");
+  CHECK(two.plan.outer == "halving_doubling");
+  CHECK_THAT(
+      two.plan.idle_time.value(),
+      WithinRel(2 * (a + 7.0 / 8 * S / kPortRate) + 4 * b + 2 * 3.0 / 4 * (S / 8) / mid, 1e-9));
+  CHECK_THAT(two.played.makespan, WithinRel(two.plan.idle_time.value(), 1e-9));
+  // [4, 4, 4]: each level out works on a quarter of the bytes.
+  const Run three = run(grid_fabric({4, 4, 4}), {"hierarchical", ALL_REDUCE}, S, first_devices(64));
+  CHECK(three.plan.planes == std::vector<PlaneId>{0, 1, 2});
+  CHECK(three.plan.inner == "direct");
+  CHECK(three.plan.outer == "direct/halving_doubling");
+  CHECK_THAT(three.plan.idle_time.value(),
+             WithinRel(2 * (a + 3.0 / 4 * S / kPortRate) + 2 * (b + 3.0 / 4 * (S / 4) / mid) +
+                           4 * b + 2 * 3.0 / 4 * (S / 16) / slow,
+                       1e-9));
+  CHECK_THAT(three.played.makespan, WithinRel(three.plan.idle_time.value(), 1e-9));
+  CHECK_THAT(total_bytes(three.dag), WithinRel(2 * 63 * S, 1e-12));
+}
+
+TEST_CASE("collectives over three strided planes move the right data in the closed form's time",
+          "[collective][hierarchical]") {
+  for (const auto& sizes :
+       std::vector<std::vector<int>>{{2, 2, 2}, {2, 3, 2}, {3, 2, 4}, {2, 2, 3, 2}}) {
+    const Fabric fabric = grid_fabric(sizes);
+    const std::uint32_t n = fabric.devices();
+    for (const CollectiveType type :
+         {ALL_REDUCE, REDUCE_SCATTER, ALL_GATHER, ALL_TO_ALL, BROADCAST, REDUCE, BARRIER}) {
+      for (const double bytes : {2048.0, 64e6}) {
+        INFO(to_string(type) << " " << n << " S=" << bytes);
+        const Run r = run(fabric, {"", type}, bytes, first_devices(n));
+        CHECK(r.plan.algorithm == "hierarchical");
+        CHECK(r.plan.planes.size() == sizes.size());
+        CHECK_THAT(r.played.makespan, WithinRel(r.plan.idle_time.value(), 1e-9));
+        if (type == BARRIER) continue;
+        CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, r.played)).empty());
+        for (std::uint32_t seed = 0; seed < 3; ++seed) {
+          CHECK(wrong_contents(r.plan, r.dag, move_data(r.plan, r.dag, play_at_random(r.dag, seed)))
+                    .empty());
+        }
+        double passes = type == ALL_REDUCE ? 2 * (n - 1.0) : n - 1.0;
+        if (type == ALL_TO_ALL) {  // the buffer passes once along every axis
+          passes = 0;
+          for (const double k : sizes) passes += n * (k - 1) / k;
+        }
+        if (type != REDUCE || r.plan.inner != "direct") {
+          CHECK_THAT(total_bytes(r.dag), WithinRel(passes * bytes, 1e-12));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a group along one axis of a grid takes that axis' plane", "[collective][planes]") {
+  const Fabric fabric = grid_fabric({4, 4, 4});
+  const auto planes = [&](std::vector<DeviceId> members) {
+    return plan_collective({&fabric, nullptr}, ALL_REDUCE, Bytes(1e6), members).planes;
+  };
+  CHECK(planes({0, 1, 2, 3}) == std::vector<PlaneId>{0});
+  CHECK(planes({1, 5, 9, 13}) == std::vector<PlaneId>{1});
+  CHECK(planes({1, 17, 33, 49}) == std::vector<PlaneId>{2});
+  CHECK(planes({0, 1, 16, 17}) == std::vector<PlaneId>{0, 2});
+}
+
 TEST_CASE("rings on all rails move the right data and keep every port equally busy",
           "[collective][hierarchical]") {
   for (const auto& [supernodes, k] :

@@ -174,3 +174,37 @@ TEST_CASE("in-switch reduction takes its own row or none", "[collective][tuner]"
   CHECK_THROWS_AS(plan_collective(context, ALL_REDUCE, Bytes(1e9), first_devices(8), named),
                   InputError);
 }
+
+TEST_CASE("a library names the algorithm of each level of a hierarchy", "[collective][library]") {
+  const Fabric fabric = grid_fabric({8, 4});  // switches of 8 on "fast", of 4 on "slow"
+  LibraryAlgorithmSpec row;
+  row.algorithm = "hierarchical";
+  row.protocols = {ProtocolSpec{}};
+  row.protocols[0].name = "simple";
+  row.level_algorithms = {{"fast", "ring"}, {"default", "ring"}};
+  CollectiveLibrarySpec library;
+  library.algorithms = {row};
+  const double S = 64e6, a = kPathLatency, b = 2 * 500e-9 + 300e-9 + 2e-6;
+  const CollectivePlan rings =
+      plan_collective({&fabric, &library}, ALL_REDUCE, Bytes(S), first_devices(32));
+  CHECK(rings.inner == "ring");
+  CHECK(rings.outer == "ring");
+  CHECK_THAT(rings.idle_time.value(),
+             WithinRel(2 * 7 * (a + S / 8 / kPortRate) + 2 * 3 * (b + S / 8 / 4 / (2 * kOuterRate)),
+                       1e-9));
+  // A tree cannot reduce-scatter, so the inner level runs what is shortest.
+  library.algorithms[0].level_algorithms = {{"fast", "double_binary_tree"}, {"slow", "ring"}};
+  const CollectivePlan tree =
+      plan_collective({&fabric, &library}, ALL_REDUCE, Bytes(S), first_devices(32));
+  CHECK(tree.inner == "direct");
+  CHECK(tree.outer == "ring");
+  library.algorithms[0].level_algorithms = {{"fast", "rings"}};
+  CHECK_THROWS_WITH(plan_collective({&fabric, &library}, ALL_REDUCE, Bytes(S), first_devices(32)),
+                    Catch::Contains("there is no collective algorithm 'rings'"));
+  const Fabric cube = grid_fabric({2, 3, 2});
+  library.algorithms[0].level_algorithms = {{"fast", "ring"}, {"slow", "ring"}};
+  const CollectivePlan three =
+      plan_collective({&cube, &library}, ALL_REDUCE, Bytes(S), first_devices(12));
+  CHECK(three.inner == "ring");
+  CHECK(three.outer == "ring/ring");
+}

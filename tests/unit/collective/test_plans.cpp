@@ -91,6 +91,14 @@ TEST_CASE(
   CHECK(uneven.planes == std::vector<PlaneId>{1});  // three and one: nothing to split evenly
 }
 
+TEST_CASE("what no algorithm does over several planes is refused by name",
+          "[collective][refusal]") {
+  const Fabric fabric = grid_fabric({2, 2, 2});
+  CHECK(refusal(fabric, GATHER, first_devices(8), {}) ==
+        "error[unsupported-algorithm]: algorithm 'hierarchical' does not do GATHER\n"
+        "  help: place the group on one plane, or add a plane that spans it");
+}
+
 TEST_CASE("refusals name the way out", "[collective][refusal]") {
   const Fabric fabric = two_level_fabric(2, 3);
   CHECK(refusal(fabric, ALL_REDUCE, first_devices(6),

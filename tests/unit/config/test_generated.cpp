@@ -128,7 +128,7 @@ TEST_CASE("a field is described by its path, with keys and indices as written",
   CHECK(describe_field(PartKind::system, "planes[].shape").path == "planes[].shape");
   CHECK(describe_field(PartKind::system, "planes.shape").path == "planes[].shape");
   CHECK(describe_field(PartKind::system, "planes.0.shape").range ==
-        "one of switch, clos, full_mesh, torus, dragonfly, rail_optimised");
+        "one of switch, clos, full_mesh, torus, dragonfly, rail_optimised, fat_tree");
   CHECK(describe_field(PartKind::chip, "ports.scale_up.link").type == "name of a link");
   CHECK_THROWS_WITH(describe_field(PartKind::chip, "memory.bandwith"),
                     "error[unknown-key]: a chip has no field 'memory.bandwith'\n"

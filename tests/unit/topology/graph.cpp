@@ -102,6 +102,17 @@ PlaneSpec rail_plane(int devices_per_leaf, int rails, double oversubscription) {
   return spec;
 }
 
+PlaneSpec fat_tree_plane(int devices_per_leaf, int leaves_per_pod, double oversubscription,
+                         double pod_oversubscription) {
+  PlaneSpec spec = clos_plane(devices_per_leaf, oversubscription);
+  spec.shape = PlaneShape::fat_tree;
+  spec.leaves_per_pod = leaves_per_pod;
+  spec.cores_per_spine = 3;
+  spec.pod_oversubscription = pod_oversubscription;
+  spec.core_link = "ub";
+  return spec;
+}
+
 PlaneSpec cloudmatrix_plane() {
   PlaneSpec spec = plane(PlaneShape::clos, 14);
   spec.name = "ub";
@@ -125,7 +136,9 @@ std::vector<NamedSystem> zoo() {
       {"dragonfly of one group", system(1, 6, {dragonfly_plane(2, 3, 1)})},
       {"rails", system(6, 4, {rail_plane(6, 2, 1.5)})},
       {"rails, last pod partly filled", system(4, 4, {rail_plane(6, 2, 1.5)})},
-      {"rails, part of a pod", system(2, 4, {rail_plane(8, 4, 1.0)})}};
+      {"rails, part of a pod", system(2, 4, {rail_plane(8, 4, 1.0)})},
+      {"fat tree", system(6, 4, {fat_tree_plane(2, 4, 1.5, 2.0)})},
+      {"fat tree of one pod", system(3, 2, {fat_tree_plane(2, 8, 2.0, 1.0)})}};
   std::vector<NamedSystem> all = base;
   for (const NamedSystem& one : base) {
     NamedSystem hashed = one, faulty = one, lost = one, dies = one, twice = one;
@@ -142,6 +155,12 @@ std::vector<NamedSystem> zoo() {
     hashed.name += ", hashed", faulty.name += ", faulty", lost.name += ", lost sub-plane";
     dies.name += ", two dies", twice.name += ", two instances";
     for (NamedSystem* variant : {&hashed, &faulty, &lost, &dies, &twice}) all.push_back(*variant);
+    if (one.system.planes[0].shape == PlaneShape::rail_optimised) continue;  // these have no stride
+    NamedSystem strided = twice, strided_dies = twice;
+    strided.system.planes[0].stride = strided_dies.system.planes[0].stride = 2;
+    strided_dies.dies = 2;
+    strided.name += ", strided", strided_dies.name += ", strided, two dies";
+    for (NamedSystem* variant : {&strided, &strided_dies}) all.push_back(*variant);
   }
   return all;
 }

@@ -22,6 +22,9 @@ namespace xpusim::testing {
 [[nodiscard]] PlaneSpec torus_plane(std::vector<int> dimensions);
 [[nodiscard]] PlaneSpec dragonfly_plane(int per_router, int routers, double global_links);
 [[nodiscard]] PlaneSpec rail_plane(int devices_per_leaf, int rails, double oversubscription);
+[[nodiscard]] PlaneSpec fat_tree_plane(int devices_per_leaf, int leaves_per_pod,
+                                       double oversubscription = 1.0,
+                                       double pod_oversubscription = 1.0);
 /// CloudMatrix384: 48 nodes of 8 packages, 7 sub-planes of 2 x 28 GB/s per package, 16 second-level
 /// switches each.
 [[nodiscard]] PlaneSpec cloudmatrix_plane();
@@ -31,7 +34,8 @@ struct NamedSystem {
   SystemSpec system;
   int dies = 1;
 };
-/// Every shape: healthy, hashed, faulty, with a lost sub-plane, with two dies, in two instances.
+/// Every shape: healthy, hashed, faulty, with a lost sub-plane, with two dies, in two instances, in
+/// two interleaved instances (strided), also of two dies.
 [[nodiscard]] std::vector<NamedSystem> zoo();
 
 /// Links between two vertices on the shortest way; breadth first over one plane's links.

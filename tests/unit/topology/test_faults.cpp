@@ -111,6 +111,32 @@ TEST_CASE("a dead uplink to one spine leaves 7 * 16 - 1 paths", "[topology]") {
   CHECK(tier(fabric, "leaf-up").links == 48 * 7 * 16);
 }
 
+TEST_CASE("a dead link between pod and core leaves the other ways of its sub-plane and spine",
+          "[topology]") {
+  PlaneSpec plane = fat_tree_plane(2, 4);  // 2 sub-planes, 2 spines, 3 cores each
+  plane.faults = {{"pod-up", 4, 0.0}};     // pod 0, sub-plane 0, spine 1, core 1
+  const Fabric fabric = build(system(6, 4, {plane}));
+  const auto paths = fabric.route(0, 0, 8);
+  REQUIRE(paths.size() == 2 * 2 * 3 - 1);
+  for (const Path& path : paths) {
+    CHECK_THAT(path.share, WithinRel(1.0 / 11, 1e-12));
+    CHECK(fabric.links()[path.links[2]].index != 4);
+  }
+  CHECK(fabric.route(0, 8, 0).size() == 12);
+  CHECK(fabric.route(0, 0, 4).size() == 2 * 2);  // within the pod
+  CHECK(fabric.route(0, 0, 1).size() == 2);
+}
+
+TEST_CASE("a fault below the pods tells spines apart and keeps core switches bundled",
+          "[topology]") {
+  PlaneSpec plane = fat_tree_plane(2, 4);
+  plane.faults = {{"leaf-down", 4 * 4, 0.0}};  // leaf 4, sub-plane 0, spine 0
+  const Fabric fabric = build(system(6, 4, {plane}));
+  CHECK(fabric.route(0, 0, 8).size() == 2 * 2 - 1);
+  CHECK(fabric.route(0, 8, 0).size() == 2 * 2);
+  CHECK(tier(fabric, "pod-up").links == 3 * 2 * 2);
+}
+
 TEST_CASE("a fault keeps the sum of shares and never raises a tier", "[topology][property]") {
   const Fabric whole = cloudmatrix({});
   for (const double left : {0.0, 0.3, 0.9}) {

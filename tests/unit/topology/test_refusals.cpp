@@ -48,6 +48,54 @@ TEST_CASE("leaves must divide the domain", "[topology][refusal]") {
         "use a multiple of the packages of a node for 'domain'");
 }
 
+TEST_CASE("a fat tree's leaves fill its pods, and its numbers are above 0", "[topology][refusal]") {
+  CHECK(refusal(system(3, 4, {fat_tree_plane(8, 2)})) ==
+        "shape-leaf: plane 'net': leaves of 8 packages do not divide 12 | "
+        "use 8 or 16 packages, or other 'devices_per_leaf'");
+  CHECK(refusal(system(3, 4, {fat_tree_plane(2, 4)})) ==
+        "shape-leaf: plane 'net': pods of 4 leaves do not divide 6 | "
+        "use 4 or 8 leaves, or other 'leaves_per_pod'");
+  CHECK(refusal(system(3, 4, {fat_tree_plane(2, 0)})) ==
+        "shape-number: plane 'net': 'leaves_per_pod' is 0 | write a number of at least 1");
+  CHECK(refusal(system(3, 4, {fat_tree_plane(2, 3, 1.0, 0.0)})) ==
+        "shape-number: plane 'net': 'pod_oversubscription' is 0 | write a number above 0: 1 = "
+        "non-blocking, 2 = half of the bandwidth goes up");
+  CHECK(refusal(system(3, 4,
+                       {changed(fat_tree_plane(2, 3), [](auto& p) { p.cores_per_spine = 0; })})) ==
+        "shape-number: plane 'net': 'cores_per_spine' is 0 | write a number of at least 1");
+  CHECK(refusal(system(3, 4,
+                       {changed(fat_tree_plane(2, 3), [](auto& p) { p.core_link = "sloww"; })})) ==
+        "unknown-part: plane 'net': no link part 'sloww' | did you mean 'slow'?");
+}
+
+TEST_CASE("strided instances fill the system, and rails have no stride", "[topology][refusal]") {
+  const auto with = [](int domain, int stride) {
+    return system(3, 4, {changed(switch_plane(2), [=](auto& p) {
+                    p.domain = domain;
+                    p.stride = stride;
+                  })});
+  };
+  CHECK(refusal(with(3, 4)).empty());
+  CHECK(refusal(with(0, 4)).empty());
+  CHECK(
+      refusal(with(2, 4)) ==
+      "plane-stride: plane 'net': 2 members 4 packages apart do not divide the 12 of the system | "
+      "choose 'domain' times 'stride' so that it divides 12");
+  CHECK(
+      refusal(with(0, 5)) ==
+      "plane-stride: plane 'net': 2 members 5 packages apart do not divide the 12 of the system | "
+      "choose 'domain' times 'stride' so that it divides 12");
+  CHECK(refusal(with(-1, 4)) ==
+        "plane-stride: plane 'net': -1 members 4 packages apart do not divide the 12 of the system "
+        "| choose 'domain' times 'stride' so that it divides 12");
+  CHECK(refusal(with(3, 0)) ==
+        "shape-number: plane 'net': 'stride' is 0 | write a number of at least 1");
+  CHECK(
+      refusal(system(6, 4, {changed(rail_plane(4, 4, 1.0), [](auto& p) { p.stride = 2; })})) ==
+      "plane-stride: plane 'net': a strided plane has no rails: its members are not whole nodes | "
+      "use a clos, or a stride of 1");
+}
+
 TEST_CASE("oversubscription is above 0", "[topology][refusal]") {
   for (const double o : {0.0, -1.0}) {
     CHECK_THAT(refusal(system(3, 4, {clos_plane(4, o)})),

@@ -142,6 +142,35 @@ TEST_CASE("flow hashes spread evenly over sub-planes and spines", "[topology][pr
   }
 }
 
+TEST_CASE("a fat tree's flows choose aggregation and core switches independently",
+          "[topology][property]") {
+  PlaneSpec plane = fat_tree_plane(2, 4);
+  plane.sub_planes = 1;
+  plane.spines = plane.cores_per_spine = 4;
+  plane.spreading = Spreading::hash;
+  const Fabric fabric = build(system(6, 4, {plane}));
+  std::map<std::uint32_t, int> flows;  // by pair of switches
+  const int all = 16'000;              // 1000 for each of 4 * 4 pairs: standard deviation 31
+  for (int hash = 0; hash < all; ++hash) {
+    ++flows[fabric.links()[fabric.route(0, 0, 8, static_cast<std::uint64_t>(hash))[0].links[2]]
+                .index];
+  }
+  CHECK(flows.size() == 16);
+  for (const auto& [link, count] : flows) {
+    INFO(link);
+    CHECK(std::abs(count - 1000) < 5 * 31);
+  }
+  // So do the flows that met at one aggregation switch: another pair's choice does not follow.
+  std::map<std::uint32_t, int> met;
+  for (int hash = 0; hash < all; ++hash) {
+    const auto h = static_cast<std::uint64_t>(hash);
+    if (fabric.links()[fabric.route(0, 0, 8, h)[0].links[1]].index != 0) continue;
+    ++met[fabric.links()[fabric.route(0, 1, 9, h)[0].links[2]].index];
+  }
+  CHECK(met.size() == 16);
+  for (const auto& [link, count] : met) CHECK(std::abs(count - 250) < 5 * 16);
+}
+
 TEST_CASE("pairs with the same flow hash do not all take one member", "[topology]") {
   PlaneSpec plane = cloudmatrix_plane();
   plane.spreading = Spreading::hash;
@@ -171,9 +200,10 @@ TEST_CASE("names change nothing but names", "[topology][property]") {
 }
 
 TEST_CASE("uniform traffic loads all links of a healthy tier alike", "[topology][property]") {
-  for (const auto& spec : {system(1, 6, {switch_plane(4, 2)}), system(4, 3, {clos_plane(3, 2.0)}),
-                           system(1, 5, {mesh_plane(8)}), system(1, 24, {torus_plane({4, 6})}),
-                           system(6, 4, {rail_plane(6, 2, 1.5)})}) {
+  for (const auto& spec :
+       {system(1, 6, {switch_plane(4, 2)}), system(4, 3, {clos_plane(3, 2.0)}),
+        system(1, 5, {mesh_plane(8)}), system(1, 24, {torus_plane({4, 6})}),
+        system(6, 4, {rail_plane(6, 2, 1.5)}), system(6, 4, {fat_tree_plane(2, 4, 1.5, 2.0)})}) {
     const Fabric fabric = build(spec);
     const std::vector<double> load = all_to_all_load(fabric, 0);
     std::vector<double> first(fabric.tiers().size(), -1);

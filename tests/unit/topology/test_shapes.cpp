@@ -32,6 +32,16 @@ std::vector<NamedSystem> small_systems() {
     all.push_back({"rails, one partly filled pod", system(2, 4, {rail_plane(6, 2, o)})});
     all.push_back({"rails, one pod", system(3, 2, {rail_plane(3, 2, o)})});
   }
+  for (const double o : {0.5, 1.0, 3.0}) {
+    for (const double pod : {0.5, 1.0, 2.0, 5.0}) {
+      all.push_back({"fat tree, one pod", system(1, 8, {fat_tree_plane(2, 4, o, pod)})});
+      all.push_back({"fat tree, two pods", system(2, 4, {fat_tree_plane(2, 2, o, pod)})});
+      all.push_back({"fat tree, three pods", system(3, 3, {fat_tree_plane(3, 1, o, pod)})});
+      all.push_back({"fat tree, leaves of one", system(3, 2, {fat_tree_plane(1, 2, o, pod)})});
+      all.push_back({"fat tree, pods of one", system(1, 5, {fat_tree_plane(1, 1, o, pod)})});
+      all.push_back({"fat tree, odd halves", system(2, 5, {fat_tree_plane(5, 1, o, pod)})});
+    }
+  }
   for (const auto& dimensions : std::vector<std::vector<int>>{{1},
                                                               {2},
                                                               {3},
@@ -277,9 +287,136 @@ TEST_CASE("a partly filled last pod keeps its leaves and their uplinks", "[topol
   CHECK(fabric.switch_of(0, 127 * 8 - 1) == 31u);
 }
 
+TEST_CASE("a fat tree takes 2 links within a leaf, 4 within a pod, 6 through the core",
+          "[topology]") {
+  const Fabric fabric = build(system(6, 4, {fat_tree_plane(2, 4, 1.0, 1.0)}));
+  const auto near = fabric.route(0, 0, 1), pod = fabric.route(0, 0, 7), far = fabric.route(0, 0, 8);
+  REQUIRE(near.front().links.size() == 2);
+  REQUIRE(pod.front().links.size() == 4);
+  REQUIRE(far.front().links.size() == 6);
+  CHECK(fabric.diameter(0) == 6);
+  CHECK(brute_force_diameter(fabric, 0) == 6);
+  // endpoint 1000; fast hops 100, slow 300, ub 100; 200 per switch entered: 1, 3 and 5
+  CHECK_THAT(near.front().latency.value(), WithinRel((1000 + 200 + 200) * 1e-9, 1e-9));
+  CHECK_THAT(pod.front().latency.value(), WithinRel((1000 + 200 + 600 + 600) * 1e-9, 1e-9));
+  CHECK_THAT(far.front().latency.value(), WithinRel((1000 + 200 + 600 + 200 + 1000) * 1e-9, 1e-9));
+  const char* names[] = {"device-up/0", "leaf-up/0",   "pod-up/0",
+                         "pod-down/1",  "leaf-down/4", "device-down/8"};
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(fabric.link_name(far.front().links[i]) == std::string("net/") + names[i]);
+  }
+  CHECK(fabric.switch_of(0, 8) == 4u);
+}
+
+TEST_CASE("each level of a fat tree divides the rate below it by its oversubscription",
+          "[topology][closed-form]") {
+  for (const auto& [o, pod] : {std::pair{1.0, 1.0}, std::pair{2.0, 1.0}, std::pair{1.5, 4.0}}) {
+    const Fabric fabric = build(system(6, 4, {fat_tree_plane(2, 4, o, pod)}));
+    const double injected = 24 * 2 * kFast;
+    CHECK(tier(fabric, "leaf-up").links == 12);
+    CHECK(tier(fabric, "pod-up").links == 3);
+    CHECK_THAT(tier(fabric, "device-up").capacity.value(), WithinRel(injected, 1e-12));
+    CHECK_THAT(tier(fabric, "leaf-up").capacity.value(), WithinRel(injected / o * 0.8, 1e-12));
+    CHECK_THAT(tier(fabric, "pod-up").capacity.value(), WithinRel(injected / o / pod * 0.9, 1e-12));
+    CHECK_THAT(tier(fabric, "pod-down").capacity.value(),
+               WithinRel(tier(fabric, "pod-up").capacity.value(), 1e-12));
+  }
+}
+
+TEST_CASE("a non-blocking k-ary fat tree of k^3/4 hosts bisects at half of them",
+          "[topology][closed-form]") {
+  // Al-Fares et al., k = 8: 128 hosts, 4 per edge switch, 4 edge and 4 aggregation switches of a
+  // pod, 4 core switches above each aggregation switch
+  PlaneSpec plane = fat_tree_plane(4, 4);
+  plane.links_per_device = 1;
+  plane.sub_planes = 1;
+  plane.spines = plane.cores_per_spine = 4;
+  plane.uplink = plane.core_link = "fast";
+  plane.spreading = Spreading::hash;
+  const Fabric fabric = build(system(32, 4, {plane}));
+  CHECK_THAT(fabric.bisection_bandwidth(0).value(), WithinRel(64 * kFast, 1e-12));
+  for (const char* name : {"device-up", "leaf-up", "pod-up"})
+    CHECK(tier(fabric, name).links == 128);
+  for (const FabricLink& link : fabric.links()) {
+    CHECK(link.members == 1);
+    CHECK_THAT(link.nominal.value(), WithinRel(kFast, 1e-12));
+  }
+  // hosts, edge, aggregation and core switches
+  CHECK(fabric.vertices() == 128 + 32 + 32 + 16);
+}
+
+TEST_CASE("an aggregation switch of every pod reaches the same core switches", "[topology]") {
+  PlaneSpec plane = fat_tree_plane(2, 4);
+  plane.spreading = Spreading::hash;
+  const Fabric fabric = build(system(6, 4, {plane}));
+  for (std::uint64_t hash = 0; hash < 100; ++hash) {
+    const auto way = fabric.route(0, 0, 23, hash).front().links;
+    CHECK(fabric.link_ends(way[2]).to == fabric.link_ends(way[3]).from);
+    // 2 sub-planes, 2 spines, 3 cores each: the link's digits name all three
+    CHECK(fabric.links()[way[2]].index % 12 == fabric.links()[way[3]].index % 12);
+    CHECK(fabric.links()[way[2]].index % 12 / 3 == fabric.links()[way[1]].index % 4);
+  }
+}
+
+TEST_CASE("interleaved instances hold packages one stride apart", "[topology]") {
+  PlaneSpec plane = switch_plane(2);
+  plane.domain = 3;
+  plane.stride = 4;
+  const Fabric fabric = build(system(6, 4, {plane}));
+  // instance = d / 12 * 4 + d % 4, position = d / 4 % 3
+  CHECK(fabric.instance_of(0, 0) == 0);
+  CHECK(fabric.instance_of(0, 4) == 0);
+  CHECK(fabric.instance_of(0, 8) == 0);
+  CHECK(fabric.instance_of(0, 5) == 1);
+  CHECK(fabric.instance_of(0, 12) == 4);
+  CHECK(fabric.position_of(0, 20) == 2);
+  const std::vector<DeviceId> together{13, 17, 21}, apart{12, 13};
+  CHECK(fabric.connects(0, together));
+  CHECK_FALSE(fabric.connects(0, apart));
+  CHECK(fabric.route(0, 13, 21).front().links.size() == 2);
+  CHECK_THROWS_WITH(fabric.route(0, 12, 13),
+                    "no route on plane 'net' from device 12 to 13: not one instance");
+  CHECK(fabric.switch_of(0, 17) == 5u);
+}
+
+TEST_CASE("instance and position of a plane name the device", "[topology][property]") {
+  for (const NamedSystem& one : zoo()) {
+    INFO(one.name);
+    const Fabric fabric = build(one.system, one.dies);
+    for (PlaneId p = 0; p < fabric.planes().size(); ++p) {
+      for (DeviceId d = 0; d < fabric.devices(); ++d) {
+        CHECK(fabric.device_at(p, fabric.instance_of(p, d), fabric.position_of(p, d)) == d);
+      }
+    }
+  }
+}
+
+TEST_CASE("the dies of a package join its instance of a strided plane", "[topology]") {
+  PlaneSpec plane = switch_plane(2);
+  plane.domain = 2;
+  plane.stride = 3;
+  const Fabric fabric = build(system(1, 6, {plane}), 2);
+  // package 1 holds devices 2 and 3, package 4 devices 8 and 9
+  for (const DeviceId d : {2u, 3u, 8u, 9u}) CHECK(fabric.instance_of(0, d) == 1);
+  for (const DeviceId d : {0u, 4u, 6u, 10u}) CHECK(fabric.instance_of(0, d) != 1);
+  CHECK(fabric.planes()[0].domain == 4);
+}
+
+TEST_CASE("a stride changes which devices meet and nothing else", "[topology][closed-form]") {
+  PlaneSpec ring = torus_plane({4}), strided = ring;
+  ring.domain = strided.domain = 4;
+  strided.stride = 6;
+  const Fabric a = build(system(6, 4, {ring})), b = build(system(6, 4, {strided}));
+  CHECK(a.links().size() == b.links().size());
+  CHECK(a.diameter(0) == b.diameter(0));
+  CHECK(a.bisection_bandwidth(0) == b.bisection_bandwidth(0));
+  CHECK(b.route(0, 1, 13).size() == 2);  // halfway round the ring 1, 7, 13, 19
+  CHECK(b.route(0, 1, 19).front().links.size() == 1);
+}
+
 TEST_CASE("every shape is in the registry with a name and a description", "[topology]") {
   const auto shapes = plane_shapes();
-  CHECK(shapes.size() == 6);
+  CHECK(shapes.size() == 7);
   for (const PlaneShapeInfo& s : shapes) {
     CHECK(to_string(s.shape) == s.name);
     CHECK_FALSE(s.description.empty());
