@@ -11,7 +11,7 @@ target_compile_options(xpusim_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
   $<$<BOOL:${XPUSIM_WERROR}>:-Werror>)
 if(XPUSIM_SANITIZE)
-  target_compile_options(xpusim_warnings INTERFACE -Wno-maybe-uninitialized)  # GCC sees ghosts between its own checks
+  target_compile_options(xpusim_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # GCC sees ghosts between its own checks
   target_compile_options(xpusim_warnings INTERFACE -fsanitize=${XPUSIM_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(xpusim_warnings INTERFACE -fsanitize=${XPUSIM_SANITIZE})
 endif()
