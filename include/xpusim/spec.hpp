@@ -345,7 +345,7 @@ enum class RankUnit { package, die };
 enum class Fidelity { automatic, flow, fluid, analytic };
 enum class Folding { automatic, on, off };
 enum class Recompute { none, selective, full };
-enum class ScenarioKind { training, collective, replay };
+enum class ScenarioKind { training, collective, replay, jobs };
 
 struct ParallelismSpec {
   int tensor = 1;
@@ -393,12 +393,29 @@ struct CollectiveRunSpec {
 };
 
 struct ReplaySpec {
-  std::string trace;                    ///< PREFIX of PREFIX.<rank>.et
+  std::string trace;                    ///< file, folder, or PREFIX of PREFIX.<rank>.et
+  std::string format;                   ///< row of trace_formats(); "" = recognised
   std::string groups;                   ///< communicator group JSON; "" = none
   std::vector<int> dimensions;          ///< logical dimensions, innermost first; empty = none
   std::string comm_size = "automatic";  ///< what comm_size counts: automatic, collective_size, ...
   bool recorded_durations = false;
   std::string compute_format = "bf16";
+  std::string recorded_on;         ///< chip part whose durations were recorded; "" = this chip
+  int ranks = 0;                   ///< copies of a lone rank, or ranks of a text; 0 = as recorded
+  int scale_ranks = 0;             ///< ranks after scaling the data-parallel dimension; 0 = no
+  int data_dimension = -1;         ///< index into `dimensions`; -1 = the last
+  bool follow_ctrl_deps = false;   ///< wait for control dependencies where the node exists
+  bool communication_slot = true;  ///< one communication at a time per rank
+};
+
+/// One of several jobs that share a system.
+struct JobSpec {
+  std::string name;
+  std::string scenario;             ///< name or path of a training or replay scenario
+  int chips = 0;                    ///< packages; 0 = as many as its trace has ranks
+  std::string placement = "packed"; ///< packed, spread, or explicit
+  std::string devices;              ///< explicit: packages in rank order, "0-31,64-95"
+  Seconds start;                    ///< when its first task may start
 };
 
 struct NetworkSpec {
@@ -433,6 +450,7 @@ struct ScenarioSpec {
   TrainingSpec training;
   CollectiveRunSpec collective;
   ReplaySpec replay;
+  std::vector<JobSpec> jobs;
   NetworkSpec network;
   ScenarioPowerSpec power;
   Folding folding = Folding::automatic;

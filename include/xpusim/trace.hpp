@@ -1,5 +1,5 @@
-// Recorded traces: MLCommons Chakra execution traces (schema v0.0.4) to values, values to files,
-// files to a TaskGraph.
+// Recorded traces: MLCommons Chakra execution traces (schema v0.0.4) and other formats to values,
+// values to files, files to a TaskGraph.
 #pragma once
 
 #include <array>
@@ -236,6 +236,58 @@ struct RecordedTrace {
 /// A trace of one rank as that of many which all do the same. Throws InputError, code trace-ranks.
 [[nodiscard]] RecordedTrace copy_ranks(const RecordedTrace&, std::uint32_t ranks);
 
+// ---------------------------------------------------------------- formats
+
+struct TraceFormatInfo {
+  std::string_view name;         ///< "simai"
+  std::string_view description;  ///< what it is, in one line
+  std::string_view files;        ///< how its files are named
+};
+/// Every format that read_trace knows, in the order in which `--help` lists them.
+[[nodiscard]] const std::vector<TraceFormatInfo>& trace_formats();
+
+/// What some formats do not say themselves. A format that has no use for a field refuses it.
+struct TraceReadOptions {
+  std::uint32_t ranks = 0;           ///< number of ranks; 0 = as the file says
+  std::uint32_t model_parallel = 0;  ///< size of a model-parallel group; 0 = as the file says
+};
+
+/// Reads a trace of any format. `format` names a row of trace_formats(); "" recognises it by file
+/// name and content. Throws InputError: trace-format (unknown name, unrecognised content),
+/// trace-empty (no nodes at all), and whatever the format's reader refuses.
+[[nodiscard]] RecordedTrace read_trace(const std::string& path, std::string_view format = {},
+                                       const TraceReadOptions& = {});
+
+/// One transfer of `bytes` from every node to another, nobody to itself: a random derangement, the
+/// same for the same seed everywhere. Throws InputError, code trace-ranks.
+[[nodiscard]] RecordedTrace make_permutation(std::uint32_t nodes, std::uint64_t bytes,
+                                             std::uint64_t seed);
+
+/// A trace of transfers at fixed times as an htsim connection matrix. Throws InputError, code
+/// trace-format, when it is anything else.
+[[nodiscard]] std::string htsim_cm_text(const RecordedTrace&);
+
+struct TraceWriteOptions {
+  bool force = false;  ///< replace files that are there, write more than 100,000 of them
+};
+struct TraceWriteSummary {
+  std::uint64_t files = 0;
+  std::vector<std::string> notes;  ///< what the written form does not hold
+};
+/// Writes PREFIX.<rank>.et as the reference reader takes it: groups along dimensions become decimal
+/// pg_names listed in PREFIX.comm_groups.json, SEND_RECV becomes messages, durations are rounded to
+/// microseconds. All files appear at once or none. Throws InputError, code trace-write.
+TraceWriteSummary write_chakra_trace(const RecordedTrace&, const std::string& prefix,
+                                     const TraceWriteOptions& = {});
+/// The same as PREFIX.<rank>.json.
+TraceWriteSummary write_chakra_json_trace(const RecordedTrace&, const std::string& prefix,
+                                          const TraceWriteOptions& = {});
+/// One file, whole or not at all. Throws InputError, code trace-write.
+TraceWriteSummary write_htsim_cm(const RecordedTrace&, const std::string& path,
+                                 const TraceWriteOptions& = {});
+
+// ---------------------------------------------------------------- statistics and replay
+
 /// What is in a trace and what a replay does with it.
 struct ChakraStatistics {
   std::uint32_t ranks = 0, different_files = 0;
@@ -254,6 +306,9 @@ struct ChakraStatistics {
   std::map<std::string, std::uint64_t> ignored;  ///< reason -> count
 };
 [[nodiscard]] ChakraStatistics chakra_statistics(const ChakraTrace&);
+/// Seconds of the longest chain of recorded computation (COMP, MEM and host nodes) through a rank's
+/// data dependencies. Throws InputError: trace-dependency, trace-cycle.
+[[nodiscard]] double critical_path_seconds(const ChakraFile&);
 
 struct Replay {
   TaskGraph graph;

@@ -132,8 +132,9 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, int argc, ch
       break;
     }
   }
-  fmt::print(stderr, "xpusim: {}\n{}Run 'xpusim {}--help' for help.\n", error.what(), given,
-             at == &app ? "" : at->get_name() + " ");
+  std::string path;
+  for (; at != &app; at = at->get_parent()) path = at->get_name() + " " + path;
+  fmt::print(stderr, "xpusim: {}\n{}Run 'xpusim {}--help' for help.\n", error.what(), given, path);
   return bad_input;
 }
 

@@ -530,6 +530,11 @@ std::pair<ScenarioSpec, Document> Catalogue::load_scenario(std::string_view path
   ScenarioSpec spec = state_->checked<ScenarioSpec>(document, std::move(diagnostics));
   resolve_path(document, "/replay/trace", spec.replay.trace);
   resolve_path(document, "/replay/groups", spec.replay.groups);
+  for (std::size_t i = 0; i < spec.jobs.size(); ++i) {
+    std::string& scenario = spec.jobs[i].scenario;
+    if (scenario.ends_with(".json"))
+      resolve_path(document, "/jobs/" + std::to_string(i) + "/scenario", scenario);
+  }
   return {std::move(spec), std::move(document)};
 }
 

@@ -107,8 +107,12 @@ const StructInfo& StructTable<ReplaySpec>::info() {
   static constexpr Field fields[] = {
       field<&ReplaySpec::trace>(
           "trace",
-          "PREFIX of the files PREFIX.<rank>.et; a relative path starts at the scenario file.")
+          "PREFIX of the files PREFIX.<rank>.et, or a file or folder of another format; a relative "
+          "path starts at the scenario file.")
           .required(),
+      field<&ReplaySpec::format>("format",
+                                 "Format of the trace (chakra, simai, goal, ...); empty = "
+                                 "recognised by name and content."),
       field<&ReplaySpec::groups>(
           "groups",
           "File of communicator groups (JSON), relative to the scenario file; empty = none."),
@@ -124,6 +128,27 @@ const StructInfo& StructTable<ReplaySpec>::info() {
                                              "Compute takes as long as it was recorded."),
       field<&ReplaySpec::compute_format>("compute_format", "Format of compute that is priced anew.")
           .one_of(compute_formats),
+      field<&ReplaySpec::recorded_on>(
+          "recorded_on",
+          "Chip that the durations were recorded on: they are scaled by the two chips' peaks "
+          "(compute) and memory bandwidths (memory); empty = taken as they are.")
+          .names(PartKind::chip),
+      field<&ReplaySpec::ranks>("ranks",
+                                "Ranks of a trace that holds one for all (a lone recorded rank, a "
+                                "workload text); 0 = as recorded.")
+          .non_negative(),
+      field<&ReplaySpec::scale_ranks>("scale_ranks",
+                                      "Ranks after adding or leaving out data-parallel replicas; "
+                                      "0 = as recorded.")
+          .non_negative(),
+      field<&ReplaySpec::data_dimension>(
+          "data_dimension",
+          "Which of the dimensions holds the data-parallel replicas; -1 = the last.")
+          .at_least(-1),
+      field<&ReplaySpec::follow_ctrl_deps>(
+          "follow_ctrl_deps", "Wait for control dependencies too, where the node exists."),
+      field<&ReplaySpec::communication_slot>(
+          "communication_slot", "One communication at a time per rank, as ASTRA-sim has it."),
   };
   static constexpr StructInfo info{"replay", "A recorded trace run again.", fields};
   return info;
@@ -163,6 +188,26 @@ const StructInfo& StructTable<ScenarioSystemSpec>::info() {
   return info;
 }
 
+const StructInfo& StructTable<JobSpec>::info() {
+  static constexpr Field fields[] = {
+      field<&JobSpec::name>("name", "Name as the report prints it.").required(),
+      field<&JobSpec::scenario>("scenario",
+                                "What it runs: a training or replay scenario, by name or by a path "
+                                "relative to this file; its systems are not used.")
+          .required(),
+      field<&JobSpec::chips>("chips", "Packages; 0 = as many as its trace has ranks.")
+          .non_negative(),
+      field<&JobSpec::placement>(
+          "placement",
+          "packed: the next free packages; spread: one of every node in turn; explicit: `devices`.")
+          .one_of(placements),
+      field<&JobSpec::devices>("devices", "Packages in rank order, such as \"0-31,64-95\"."),
+      field<&JobSpec::start>("start", "When its first task may start.").non_negative(),
+  };
+  static constexpr StructInfo info{"job", "One of several jobs on one system.", fields};
+  return info;
+}
+
 const StructInfo& StructTable<ScenarioPowerSpec>::info() {
   static constexpr Field fields[] = {
       field<&ScenarioPowerSpec::cap>("cap", "Power cap per package; 0 = its TDP.").non_negative(),
@@ -188,6 +233,7 @@ const StructInfo& StructTable<ScenarioSpec>::info() {
       field<&ScenarioSpec::training>("training", "The training step."),
       field<&ScenarioSpec::collective>("collective", "The collectives to run."),
       field<&ScenarioSpec::replay>("replay", "The trace to run again."),
+      field<&ScenarioSpec::jobs>("jobs", "Jobs that run side by side on each system."),
       field<&ScenarioSpec::network>("network", "How communication is simulated."),
       field<&ScenarioSpec::power>("power", "Limits on power."),
       field<&ScenarioSpec::folding>("folding",
@@ -225,6 +271,7 @@ void StructTable<ScenarioSpec>::check(Decoder& d, const JsonValue& v, const std:
   }
   if (workload->text == "collective") need("collective");
   if (workload->text == "replay") need("replay");
+  if (workload->text == "jobs") need("jobs");
 }
 
 }  // namespace xpusim::config

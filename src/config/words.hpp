@@ -65,10 +65,13 @@ struct EnumWords<Recompute> {
 };
 template <>
 struct EnumWords<ScenarioKind> {
-  static constexpr std::array<Word, 3> words{"training", "collective", "replay"};
+  static constexpr std::array<Word, 4> words{"training", "collective", "replay", "jobs"};
   static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective,
-                                     ScenarioKind::replay};
+                                     ScenarioKind::replay, ScenarioKind::jobs};
 };
+
+/// How a job's ranks are spread over a system.
+inline constexpr std::array<Word, 3> placements{"packed", "spread", "explicit"};
 
 /// What the comm_size of a trace counts.
 inline constexpr std::array<Word, 3> comm_size_conventions{"automatic", "collective_size",

@@ -25,12 +25,15 @@ CommGroups read_groups(const std::string& path) {
 
 void simulate_replay(const RunContext& context, SystemResult& result) {
   const ScenarioSpec& scenario = context.input().scenario;
-  const ChakraTrace trace = read_chakra_trace(scenario.replay.trace);
-  ReplayOptions options;
+  const RecordedTrace recorded = read_trace(scenario.replay.trace);
+  const ChakraTrace& trace = recorded.trace;
+  ReplayOptions options = recorded.options;
+  result.notes.insert(result.notes.end(), recorded.notes.begin(), recorded.notes.end());
   options.timing =
       scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
   options.compute_format = scenario.replay.compute_format;
-  options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
+  if (!scenario.replay.dimensions.empty())
+    options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
   if (scenario.replay.comm_size == "collective_size")
     options.comm_size = CommSizeConvention::collective_size;
   if (scenario.replay.comm_size == "one_rank_input")

@@ -356,3 +356,52 @@ TEST_CASE("an import names a chip that does not exist, before it writes", "[cli]
   CHECK_THAT(o.err, Contains("error[unknown-chip]") && Contains("nvidia-a100-sxm-80"));
   CHECK(std::filesystem::is_empty(temporary.path()));
 }
+
+TEST_CASE("trace info counts every format and says the same as JSON", "[cli][trace]") {
+  const Outcome text = invoke("trace info tests/data/traces/moe-16.txt");
+  CHECK(text.code == 0);
+  CHECK_THAT(text.out, Contains("tests/data/traces/moe-16.txt: simai, 16 ranks, 1 different\n"));
+  CHECK_THAT(text.out, Contains("ALL_TO_ALL           group ep"));
+  CHECK_THAT(text.out, Contains("note: 16 ranks: TP 2, EP 2, DP 4, PP 2"));
+  const Outcome json = invoke("trace info tests/data/traces/ring-4.goal --json");
+  CHECK(json.code == 0);
+  CHECK_THAT(json.out, Contains("\"format\": \"goal\"") && Contains("\"COMM_SEND\": 24"));
+}
+
+TEST_CASE("trace info of an empty file, or of a trace without nodes, exits 2", "[cli][trace]") {
+  const xpusim::test::TemporaryFolder folder;
+  folder.write("empty", "");
+  folder.write("t.0.et", std::string_view("\x07\x0a\x05"
+                                          "0.0.4",
+                                          8));
+  const Outcome empty = invoke("trace info '" + (folder / "empty") + "'");
+  CHECK(empty.code == 2);
+  CHECK_THAT(empty.err, Contains("the file is empty"));
+  const Outcome without = invoke("trace info '" + (folder / "t") + "'");
+  CHECK(without.code == 2);
+  CHECK(without.out.empty());
+  CHECK_THAT(without.err, Contains("error[trace-empty]"));
+}
+
+TEST_CASE("a generated permutation converts to Chakra and back", "[cli][trace]") {
+  const xpusim::test::TemporaryFolder folder;
+  const std::string matrix = folder / "p.cm", prefix = folder / "p", again = folder / "q.cm";
+  CHECK(invoke("trace generate permutation '" + matrix + "' --nodes 16 --size 2MB --seed 1").code ==
+        0);
+  CHECK(slurp(matrix) == slurp(XPUSIM_SOURCE_DIR "/tests/data/traces/permutation-16.cm"));
+  CHECK(invoke("trace convert '" + matrix + "' '" + prefix + "'").code == 0);
+  CHECK(invoke("trace convert '" + prefix + "' '" + again + "' --to htsim-cm").code == 0);
+  CHECK(slurp(again) == slurp(matrix));
+  const Outcome twice = invoke("trace convert '" + matrix + "' '" + prefix + "'");
+  CHECK(twice.code == 2);
+  CHECK_THAT(twice.err, Contains("is there already"));
+}
+
+TEST_CASE("a mistyped trace format or generator gets the nearest word", "[cli][trace]") {
+  CHECK_THAT(invoke("trace info x --format gaol").err, Contains("did you mean goal?"));
+  CHECK_THAT(invoke("trace convert tests/data/traces/ring-4.goal x --to chakra-jsn").err,
+             Contains("did you mean 'chakra-json'?"));
+  CHECK_THAT(invoke("trace generate permutatoin").err,
+             Contains("did you mean 'permutation'?") &&
+                 Contains("Run 'xpusim trace generate --help' for help."));
+}

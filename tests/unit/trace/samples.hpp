@@ -1,6 +1,7 @@
 // Small traces for tests, a temporary folder, and the shared sample collection.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -106,6 +107,53 @@ std::string refusal(Action action) {
     return xpusim::render(e.diagnostics());
   }
   return "";
+}
+
+/// The same without the gutter ("    3 | ") in front of the line that it shows.
+template <class Action>
+std::string refusal_without_gutter(Action action) {
+  const std::string whole = refusal(action);
+  std::string text;
+  for (std::size_t at = 0; at < whole.size();) {
+    const std::size_t end = std::min(whole.find('\n', at), whole.size() - 1);
+    const std::size_t bar = whole.find(" | ", at);
+    const bool gutter = bar < end && whole.find_first_not_of(" 0123456789", at) == bar + 1;
+    text += whole.substr(gutter ? bar + 3 : at, end + 1 - (gutter ? bar + 3 : at));
+    at = end + 1;
+  }
+  return text;
+}
+
+/// One line per node: "1 COMM_COLL ALL_REDUCE tp 64 B "a forward communication" <- 0".
+inline std::string listing(const ChakraFile& f) {
+  std::string text;
+  for (const ChakraNode& n : f.nodes) {
+    text += std::to_string(n.id) + " " + std::string(xpusim::to_string(n.type));
+    if (n.is_cpu_op) text += " host";
+    if (n.collective != ChakraCollective::none)
+      text += " " + std::string(xpusim::to_string(n.collective));
+    if (n.pg_name != 0) text += " " + f.text(n.pg_name);
+    if (n.comm_src >= 0) text += " from " + std::to_string(n.comm_src);
+    if (n.comm_dst >= 0) text += " to " + std::to_string(n.comm_dst);
+    if (n.comm_tag != 0) text += " tag " + std::to_string(n.comm_tag);
+    if (n.comm_size > 0) text += " " + std::to_string(n.comm_size) + " B";
+    if (n.duration_nanos > 0) text += " " + std::to_string(n.duration_nanos) + " ns";
+    text += " \"" + f.text(n.name) + "\"";
+    if (n.data_deps > 0) text += " <-";
+    for (std::uint32_t d = 0; d < n.data_deps; ++d)
+      text += " " + std::to_string(f.data_dep_ids[n.first_data_dep + d]);
+    text += "\n";
+  }
+  return text;
+}
+
+/// The variants of a text that every reader must take: byte order mark, CRLF, no final newline.
+inline std::vector<std::string> spellings(const std::string& text) {
+  std::string crlf;
+  for (const char c : text) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  std::string open = text;
+  while (!open.empty() && open.back() == '\n') open.pop_back();
+  return {"\xef\xbb\xbf" + text, crlf, open};
 }
 
 using xpusim::test::TemporaryFolder;
