@@ -213,8 +213,10 @@ class Catalogue {
   void validate(PartKind, std::string_view name);
 
   /// A scenario by path (has a '/' or ends in ".json") or by name, with the overrides applied, its
-  /// references checked to exist. Throws InputError.
-  [[nodiscard]] std::pair<ScenarioSpec, Document> load_scenario(std::string_view path_or_name);
+  /// references checked to exist. `overridden`: false leaves the overrides to another scenario that
+  /// names this one. Throws InputError.
+  [[nodiscard]] std::pair<ScenarioSpec, Document> load_scenario(std::string_view path_or_name,
+                                                                bool overridden = true);
 
   /// Overrides of parts that nothing read so far: a warning each (code unused-override).
   [[nodiscard]] Diagnostics unused_overrides() const;

@@ -85,6 +85,13 @@ struct PlanTimes {
 /// segments sum to the makespan.
 [[nodiscard]] CriticalPathResult critical_path(const RunRecord&);
 
+/// How long the tasks on the way to `last` stood behind the traffic of others, by the link that was
+/// busiest with it, longest first.
+[[nodiscard]] std::vector<std::pair<LinkId, double>> contention_on_path(const RunRecord&,
+                                                                        TaskId last);
+/// The task of a job that ends last; none when the job has no tasks.
+[[nodiscard]] std::optional<TaskId> last_task_of(const RunRecord&, std::uint32_t job);
+
 /// What people call a task: its id ("1234"), a label, "LABEL@RANK", "LABEL#K" (the K-th from 1 on),
 /// "LABEL@RANK#K", or "last".
 struct TaskName {

@@ -40,7 +40,8 @@ class Machine {
   /// Runs a planned collective or transfer class. `members` in rank order (needed by `flow`);
   /// `occupied`: devices whose execution units it takes.
   void communicate(std::shared_ptr<const CollectivePlan>, std::span<const DeviceId> members,
-                   std::span<const DeviceId> occupied, Purpose, Callback done);
+                   std::span<const DeviceId> occupied, Purpose, Callback done,
+                   std::uint32_t job = 0);
   void at(Seconds when, Callback);
   void report(const ActivityEvent&);  ///< programs announce what they finished
 

@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "xpusim/observer.hpp"
@@ -72,6 +75,35 @@ class LinkListener final : public EngineObserver {
   std::vector<ByteCount> links_;
   std::vector<ByteCount> tiers_;
   double makespan_ = 0;
+};
+
+/// Times of messages between two ranks, folded ones counted as often as they occur.
+class MessageListener final : public EngineObserver {
+ public:
+  void on_activity(const ActivityEvent&) override;
+  /// `idle`: seconds on an idle fabric, by Task::op. None when nothing was sent.
+  [[nodiscard]] std::optional<MessagesResult> result(const std::vector<double>& idle) const;
+
+ private:
+  struct Message {
+    double seconds;
+    std::uint32_t op, count;
+  };
+  std::vector<Message> messages_;
+};
+
+/// Values with how often each occurs; percentiles are nearest-rank.
+[[nodiscard]] Distribution distribution(std::vector<std::pair<double, std::uint64_t>> values);
+
+/// Bytes of each job on each link.
+class JobTrafficListener final : public EngineObserver {
+ public:
+  void on_traffic(const TrafficEvent&) override;
+  /// The job other than `job` that moved most bytes over a link; none when no other did.
+  [[nodiscard]] std::optional<std::uint32_t> busiest_other(LinkId, std::uint32_t job) const;
+
+ private:
+  std::map<std::pair<LinkId, std::uint32_t>, double> bytes_;
 };
 
 /// What all ranks did together, folded ones included.

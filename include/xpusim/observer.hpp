@@ -34,6 +34,7 @@ struct TrafficEvent {
   Seconds start, end;
   std::span<const LinkLoad> loads;       ///< links used (representatives when folded)
   std::span<const TierLoad> tier_loads;  ///< all bytes, folded ranks included
+  std::uint32_t job = 0;                 ///< SimulatedRank::job
   LinkId late = kNoLink;  ///< the link that others kept busy longest beyond this traffic's own need
 };
 

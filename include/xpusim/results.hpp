@@ -24,10 +24,32 @@ struct TrainingResult {
     double parameters = 0, gradients = 0, optimizer = 0, activations = 0, total = 0, capacity = 0;
   } memory_bytes_per_chip;
 };
+/// Of many values of one kind.
+struct Distribution {
+  double mean = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, max = 0;
+};
+/// Messages between two ranks, each from its start to its arrival.
+struct MessagesResult {
+  std::uint64_t count = 0;
+  Distribution time_s;
+  Distribution slowdown;  ///< time over that on an idle fabric
+};
 struct ReplayResult {
   double makespan_s = 0;
   std::uint64_t ranks = 0, tasks = 0, skipped = 0;
   TrainingResult::Breakdown breakdown_s;
+  std::optional<MessagesResult> messages;  ///< when it sends any
+};
+/// One of several jobs that share the system.
+struct JobResult {
+  std::string name, scenario, placement;
+  std::uint64_t chips = 0;
+  double start_s = 0, end_s = 0, time_s = 0;
+  double alone_s = 0;       ///< the same job on the same chips, without the others
+  double slowdown = 0;      ///< time_s / alone_s
+  double contention_s = 0;  ///< of its time, behind the traffic of others on the way to its end
+  std::string cause;        ///< link where most of that was lost
+  std::string culprit;      ///< job that moved most bytes over this link, itself left out
 };
 struct CollectiveResult {
   std::string type;
@@ -134,6 +156,7 @@ struct SystemResult {
   std::optional<TrainingResult> training;
   std::optional<ReplayResult> replay;
   std::vector<CollectiveResult> collective;
+  std::vector<JobResult> jobs;
   std::optional<PowerResult> power;
   std::optional<LinksResult> links;
   std::optional<CriticalPathResult> critical_path;  ///< when asked

@@ -17,6 +17,14 @@
 
 namespace xpusim {
 
+/// One of several jobs, with what its scenario refers to.
+struct JobInput {
+  JobSpec job;
+  ScenarioSpec scenario;
+  std::optional<ModelSpec> model;
+  std::optional<ChipSpec> recorded_on;
+};
+
 /// Everything one system's run needs, validated and in one place.
 struct RunInput {
   ScenarioSpec scenario;  ///< with the system's own parallelism and training in place
@@ -26,7 +34,10 @@ struct RunInput {
   LinkParts links;
   SoftwareSpec software;
   std::optional<ModelSpec> model;
-  SourceSpan scenario_span;  ///< for messages about the scenario as a whole
+  std::optional<ChipSpec> recorded_on;  ///< chip of a replayed trace's durations
+  std::vector<JobInput> jobs;
+  std::optional<std::size_t> only_job;  ///< run this one of `jobs`, in its place, alone
+  SourceSpan scenario_span;             ///< for messages about the scenario as a whole
 };
 
 /// Loads what scenario.systems[index] refers to. Throws InputError.
@@ -51,6 +62,8 @@ struct Insight {
 /// A job that does not fit its system is a result with `error` set; other user mistakes throw
 /// InputError.
 [[nodiscard]] SystemResult simulate(const RunInput&, const Insight& = {});
+/// Fills in how long each job takes alone, from the results of runs with `only_job`, by job.
+void compare_with_alone(SystemResult&, const std::vector<SystemResult>& alone);
 
 /// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one
 /// sentence each. Throws InputError for a metric or a comparison that does not exist.

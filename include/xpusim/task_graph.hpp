@@ -73,6 +73,7 @@ struct SimulatedRank {
   DeviceId device = 0;
   std::uint32_t multiplicity = 1;  ///< ranks it stands for, itself included
   std::uint32_t stage = 0;         ///< pipeline stage, for reports
+  std::uint32_t job = 0;           ///< of several that run side by side
 };
 
 /// One item of a compute task: `repeat` runs of compute_ops[op], back to back.
@@ -112,5 +113,18 @@ struct TaskGraph {
 
 /// Throws InternalError when an index is out of range or dependencies are cyclic.
 void validate(const TaskGraph&);
+
+/// Moves a graph that was built on devices 0 .. n-1 to `devices[0 .. n-1]`.
+void move_to(TaskGraph&, const std::vector<DeviceId>& devices);
+
+/// One of several graphs that run side by side; their devices differ.
+struct GraphPart {
+  std::string name;
+  TaskGraph graph;
+  double start = 0;  ///< seconds: no task starts earlier
+};
+/// All in one: ranks, tasks and labels ("NAME: label") part after part, SimulatedRank::job counts
+/// the parts. Throws InternalError when a part is folded: its ranks would not meet the others'.
+[[nodiscard]] TaskGraph merge_parts(std::vector<GraphPart>);
 
 }  // namespace xpusim

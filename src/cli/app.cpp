@@ -40,6 +40,11 @@ constexpr std::array kCommands{
             "  xpusim collective all_to_all --system cloudmatrix-384 --ranks 384 --bytes 64MiB "
             "--fidelity flow",
             declare_collective},
+    Command{"replay", "Run a recorded trace again on any system",
+            "xpusim replay tests/data/traces/gpt-tp2-dp2 --system gb200-nvl72 --dimensions 2,2\n"
+            "  xpusim replay tests/data/traces/gpt-tp2-dp2 --system cloudmatrix-384 --dimensions "
+            "2,2 --scale-ranks 384",
+            declare_replay},
     Command{"table", "Render a comparison table from the parts catalogue",
             "xpusim table semianalysis-systems --format markdown", declare_table},
     Command{"check", "Check the catalogue and scenarios: schema, references, sources, claims",

@@ -61,6 +61,7 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
 [[nodiscard]] std::function<int()> declare_run(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_compare(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_collective(CLI::App&, const GlobalOptions&);
+[[nodiscard]] std::function<int()> declare_replay(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_table(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_check(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_list(CLI::App&, const GlobalOptions&);

@@ -26,7 +26,34 @@ struct Job {
   Insight insight;
   const TimelineFile* timeline = nullptr;
   std::uint64_t timeline_events = 0;
+  unsigned parallel = 1;  ///< processes that one system may use
 };
+
+/// Each of several jobs without the others: a simulation, so a process, of its own.
+std::vector<SystemResult> alone_results(const RunInput& input, unsigned parallel) {
+  std::vector<std::function<std::string()>> runs;
+  for (std::size_t j = 0; j < input.jobs.size(); ++j) {
+    runs.emplace_back([&input, j] {
+      RunInput one = input;
+      one.only_job = j;
+      SystemResult result;
+      try {
+        result = simulate(one, {});
+      } catch (const InputError& e) {
+        result.error = render(e.diagnostics());
+      }
+      return report_to_json(result);
+    });
+  }
+  std::vector<SystemResult> results;
+  for (const ChildOutcome& outcome : run_in_children(runs, parallel, [](std::size_t) {})) {
+    if (!outcome.error.empty()) throw InternalError(outcome.error);
+    results.push_back(system_result_from_json(outcome.text));
+  }
+  // What is wrong with a job alone is wrong with all: that run says it.
+  std::erase_if(results, [](const SystemResult& r) { return !r.error.empty(); });
+  return results;
+}
 
 std::string simulate_to_text(const Job& job) {
   const auto begin = std::chrono::steady_clock::now();
@@ -40,7 +67,9 @@ std::string simulate_to_text(const Job& job) {
   }
   const RunInput& input = job.input;
   try {
+    const std::vector<SystemResult> alone = alone_results(input, job.parallel);
     result = simulate(input, insight);
+    compare_with_alone(result, alone);
   } catch (const InputError& e) {
     result.system = input.entry.system;
     result.error = render(e.diagnostics());
@@ -108,6 +137,8 @@ std::string word_of(ScenarioKind kind) {
       return "collective";
     case ScenarioKind::replay:
       return "replay";
+    case ScenarioKind::jobs:
+      return "jobs";
     default:
       return "training";
   }
@@ -246,10 +277,12 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
                      "scenario has none",
                      "ask them of a training or replay scenario");
   }
+  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+  const unsigned parallel = options.jobs > 0 ? options.jobs : processors;
   std::vector<Job> work;
   for (std::size_t i = 0; i < scenario.systems.size(); ++i) {
     work.push_back({resolve_run(catalogue, scenario, i), options.timing, insight, nullptr,
-                    options.timeline_events});
+                    options.timeline_events, parallel});
   }
   const std::vector<TimelineFile> timelines =
       options.timeline.empty() ? std::vector<TimelineFile>()
@@ -264,12 +297,10 @@ int simulate_and_report(Catalogue& catalogue, const ScenarioSpec& asked,
   for (const ScenarioSystemSpec& entry : scenario.systems)
     spdlog::debug("system {}: resolved", entry.system);
 
-  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   std::vector<ChildOutcome> outcomes;
   {
     Progress progress(!global.quiet && ::isatty(STDERR_FILENO) != 0, jobs.size());
-    outcomes = run_in_children(jobs, options.jobs > 0 ? options.jobs : processors,
-                               [&](std::size_t) { progress.step(); });
+    outcomes = run_in_children(jobs, parallel, [&](std::size_t) { progress.step(); });
   }
 
   RunReport report;

@@ -267,7 +267,7 @@ struct Catalogue::State {
   }
 
   /// Builds the document of a file. Findings that do not prevent it are added.
-  Document build(File& file, PartKind kind, Diagnostics& diagnostics) {
+  Document build(File& file, PartKind kind, Diagnostics& diagnostics, bool overridden = true) {
     std::vector<File*> chain;
     Document document;
     document.root = inherited(file, kind, chain);
@@ -279,7 +279,7 @@ struct Catalogue::State {
       diagnostics.append(link->findings);
     }
     check_identity(file, kind, diagnostics);
-    apply_overrides(document, diagnostics);
+    if (overridden) apply_overrides(document, diagnostics);
     return document;
   }
 
@@ -522,11 +522,12 @@ void resolve_path(const Document& document, std::string_view pointer, std::strin
 
 }  // namespace
 
-std::pair<ScenarioSpec, Document> Catalogue::load_scenario(std::string_view path_or_name) {
+std::pair<ScenarioSpec, Document> Catalogue::load_scenario(std::string_view path_or_name,
+                                                           bool overridden) {
   Diagnostics diagnostics;
   File& file = state_->scenario_file(path_or_name);
-  Document document = state_->build(file, PartKind::scenario, diagnostics);
-  state_->check_override_targets(diagnostics);
+  Document document = state_->build(file, PartKind::scenario, diagnostics, overridden);
+  if (overridden) state_->check_override_targets(diagnostics);
   ScenarioSpec spec = state_->checked<ScenarioSpec>(document, std::move(diagnostics));
   resolve_path(document, "/replay/trace", spec.replay.trace);
   resolve_path(document, "/replay/groups", spec.replay.groups);

@@ -101,6 +101,7 @@ struct Machine::Impl {
     std::shared_ptr<const CollectivePlan> plan;
     std::vector<DeviceId> members, occupied;
     Purpose purpose = Purpose::other;
+    std::uint32_t job = 0;
     Callback done;
     std::uint64_t token = 0;
     Seconds start;
@@ -282,6 +283,7 @@ struct Machine::Impl {
           end,
           phase.loads,
           first ? std::span<const TierLoad>(run->plan->tier_loads) : std::span<const TierLoad>(),
+          run->job,
           run->late_link};
       first = false;
       for (EngineObserver* o : observers) o->on_traffic(event);
@@ -324,12 +326,13 @@ void Machine::compute(DeviceId device, Seconds duration, Callback done) {
 
 void Machine::communicate(std::shared_ptr<const CollectivePlan> plan,
                           std::span<const DeviceId> members, std::span<const DeviceId> occupied,
-                          Purpose purpose, Callback done) {
+                          Purpose purpose, Callback done, std::uint32_t job) {
   auto run = std::make_shared<Impl::Run>();
   run->plan = std::move(plan);
   run->members.assign(members.begin(), members.end());
   run->occupied.assign(occupied.begin(), occupied.end());
   run->purpose = purpose;
+  run->job = job;
   run->done = std::move(done);
   impl_->communicate(std::move(run));
 }

@@ -150,11 +150,14 @@ class StaticProgram {
     const DevicePair pair = graph_.pair_classes[graph_.transfers[task.op].pairs].pairs.front();
     const std::array<DeviceId, 2> members{pair.from, pair.to};
     const Seconds begin = machine_.now();
-    machine_.communicate(plan, members, {}, task.purpose, [this, id, begin] {
-      announce(id, begin);
-      complete(id);
-      drain();
-    });
+    machine_.communicate(
+        plan, members, {}, task.purpose,
+        [this, id, begin] {
+          announce(id, begin);
+          complete(id);
+          drain();
+        },
+        graph_.ranks[task.rank].job);
   }
 
   void arrive(TaskId id) {
@@ -173,12 +176,15 @@ class StaticProgram {
       occupied_.push_back(graph_.ranks[graph_.tasks[t].rank].device);
     }
     const Seconds begin = machine_.now();
-    machine_.communicate(plan, group.classes.front(), occupied_, group.purpose, [this, op, begin] {
-      const std::vector<TaskId> arrived = std::move(meetings_[op].arrived);
-      for (TaskId t : arrived) announce(t, begin);
-      for (TaskId t : arrived) complete(t);
-      drain();
-    });
+    machine_.communicate(
+        plan, group.classes.front(), occupied_, group.purpose,
+        [this, op, begin] {
+          const std::vector<TaskId> arrived = std::move(meetings_[op].arrived);
+          for (TaskId t : arrived) announce(t, begin);
+          for (TaskId t : arrived) complete(t);
+          drain();
+        },
+        graph_.ranks[graph_.tasks[id].rank].job);
   }
 
   void announce(TaskId id, Seconds begin) {

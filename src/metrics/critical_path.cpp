@@ -441,6 +441,33 @@ std::string label_pattern(std::string_view label) {
   return pattern;
 }
 
+std::vector<std::pair<LinkId, double>> contention_on_path(const RunRecord& run, TaskId last) {
+  Splitter splitter(run);
+  std::map<LinkId, double> seconds;
+  for (const Piece& piece : walk_back(run, last)) {
+    if (piece.gap) continue;
+    const CollectivePlan* plan = run.plan_of(piece.task);
+    if (plan == nullptr) continue;
+    const LinkId late = run.times->late_link(piece.task);
+    const LinkId link = late != kNoLink ? late : splitter.times_of(*plan).bottleneck;
+    for (const Part& part : splitter.split(piece))
+      if (part.cause == "contention" && link != kNoLink) seconds[link] += part.seconds;
+  }
+  std::vector<std::pair<LinkId, double>> links(seconds.begin(), seconds.end());
+  std::stable_sort(links.begin(), links.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return links;
+}
+
+std::optional<TaskId> last_task_of(const RunRecord& run, std::uint32_t job) {
+  std::optional<TaskId> last;
+  for (TaskId t = 0; t < run.graph->tasks.size(); ++t) {
+    if (run.graph->ranks[run.graph->tasks[t].rank].job != job) continue;
+    if (!last || run.times->end(t) > run.times->end(*last)) last = t;
+  }
+  return last;
+}
+
 CriticalPathResult critical_path(const RunRecord& run) {
   CriticalPathResult result;
   result.total_s = run.times->makespan().value();

@@ -19,6 +19,7 @@ struct Line {
   const PathSegment* segment = nullptr;
   const ExplainResult* explained = nullptr;
   const ChainResult* link = nullptr;  ///< of `explained`
+  const JobResult* job = nullptr;
 };
 using Value = std::function<std::string(const Line&)>;
 struct Column {
@@ -189,7 +190,61 @@ void add_paths(std::vector<Column>& columns) {
   add("path_count", &S::count, &C::tasks);
 }
 
-std::vector<Column> columns(bool paths) {
+void add_jobs(std::vector<Column>& columns) {
+  const auto add = [&](const char* name, auto part) {
+    columns.push_back({name, [part](const Line& line) {
+                         return line.job == nullptr ? std::string()
+                                                    : text_of(std::invoke(part, *line.job));
+                       }});
+  };
+  using J = JobResult;
+  add("job", &J::name);
+  add("job_scenario", &J::scenario);
+  add("job_placement", &J::placement);
+  add("job_chips", &J::chips);
+  add("job_start_s", &J::start_s);
+  add("job_end_s", &J::end_s);
+  add("job_time_s", &J::time_s);
+  add("job_alone_s", &J::alone_s);
+  add("job_slowdown", &J::slowdown);
+  add("job_contention_s", &J::contention_s);
+  add("job_cause", &J::cause);
+  add("job_culprit", &J::culprit);
+}
+
+void add_messages(std::vector<Column>& columns) {
+  const auto add = [&](const char* name, auto part) {
+    columns.push_back({name, [part](const Line& line) {
+                         const auto& replay = line.result.replay;
+                         return replay && replay->messages
+                                    ? text_of(std::invoke(part, *replay->messages))
+                                    : std::string();
+                       }});
+  };
+  using M = MessagesResult;
+  const auto part = [](Distribution M::*which, double Distribution::*value) {
+    return [which, value](const M& m) { return (m.*which).*value; };
+  };
+  using D = Distribution;
+  add("messages", &M::count);
+  add("message_mean_s", part(&M::time_s, &D::mean));
+  add("message_p50_s", part(&M::time_s, &D::p50));
+  add("message_p90_s", part(&M::time_s, &D::p90));
+  add("message_p95_s", part(&M::time_s, &D::p95));
+  add("message_p99_s", part(&M::time_s, &D::p99));
+  add("message_max_s", part(&M::time_s, &D::max));
+  add("message_slowdown_mean", part(&M::slowdown, &D::mean));
+  add("message_slowdown_p50", part(&M::slowdown, &D::p50));
+  add("message_slowdown_p99", part(&M::slowdown, &D::p99));
+  add("message_slowdown_max", part(&M::slowdown, &D::max));
+}
+
+/// Groups of columns that only some reports have.
+struct Extras {
+  bool paths = false, jobs = false, messages = false;
+};
+
+std::vector<Column> columns(const Extras& extras) {
   std::vector<Column> all;
   all.push_back({"scenario", [](const Line& line) { return line.run.scenario; }});
   all.push_back({"system", system(&SystemResult::system)});
@@ -209,7 +264,9 @@ std::vector<Column> columns(bool paths) {
   all.push_back({"simulated_ranks", simulation(&SimulationResult::simulated_ranks)});
   all.push_back({"wall_s", simulation(&SimulationResult::wall_s)});
   all.push_back({"peak_rss_bytes", simulation(&SimulationResult::peak_rss_bytes)});
-  if (paths) add_paths(all);
+  if (extras.messages) add_messages(all);
+  if (extras.jobs) add_jobs(all);
+  if (extras.paths) add_paths(all);
   return all;
 }
 
@@ -234,15 +291,20 @@ void write_line(std::ostream& out, const std::vector<Column>& all, const Line& l
 }  // namespace
 
 void write_csv(std::ostream& out, const RunReport& run) {
-  const bool paths = std::any_of(
-      run.results.begin(), run.results.end(),
-      [](const SystemResult& result) { return result.critical_path || !result.explain.empty(); });
-  const std::vector<Column> all = columns(paths);
+  Extras extras;
+  for (const SystemResult& result : run.results) {
+    extras.paths = extras.paths || result.critical_path || !result.explain.empty();
+    extras.jobs = extras.jobs || !result.jobs.empty();
+    extras.messages = extras.messages || (result.replay && result.replay->messages);
+  }
+  const std::vector<Column> all = columns(extras);
   for (std::size_t i = 0; i < all.size(); ++i) out << (i == 0 ? "" : ",") << all[i].name;
   out << "\r\n";
   for (const SystemResult& result : run.results) {
-    if (result.collective.empty()) write_line(out, all, {run, result});
+    if (result.collective.empty() && result.jobs.empty()) write_line(out, all, {run, result});
     for (const CollectiveResult& row : result.collective) write_line(out, all, {run, result, &row});
+    for (const JobResult& job : result.jobs)
+      write_line(out, all, {run, result, nullptr, nullptr, nullptr, nullptr, &job});
     if (result.critical_path) {
       for (const PathSegment& segment : result.critical_path->segments)
         write_line(out, all, {run, result, nullptr, &segment});

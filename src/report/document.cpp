@@ -43,6 +43,7 @@ Document document(const RunReport& run) {
   }
   doc.grids.push_back(side_by_side(run, headings));
   for (Grid& grid : collective_grids(run, headings)) doc.grids.push_back(std::move(grid));
+  for (Grid& grid : job_grids(run, headings)) doc.grids.push_back(std::move(grid));
   for (Grid& grid : path_grids(run, headings)) doc.grids.push_back(std::move(grid));
   if (const SystemResult* baseline = baseline_of(run)) {
     doc.legend = fmt::format("ratio = value / value of {}", baseline->system);

@@ -52,6 +52,10 @@ class Footnotes {
 [[nodiscard]] std::vector<Grid> collective_grids(const RunReport&,
                                                  const std::vector<std::string>& headings);
 
+/// One grid per system that ran several jobs.
+[[nodiscard]] std::vector<Grid> job_grids(const RunReport&,
+                                          const std::vector<std::string>& headings);
+
 /// What each system waited for and why, where that was asked.
 [[nodiscard]] std::vector<Grid> path_grids(const RunReport&,
                                            const std::vector<std::string>& headings);

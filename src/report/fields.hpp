@@ -47,6 +47,23 @@ void fields(V& v, R& r) {
   v("memory_bytes_per_chip", r.memory_bytes_per_chip);
 }
 
+template <class V, Of<Distribution> R>
+void fields(V& v, R& r) {
+  v("mean", r.mean);
+  v("p50", r.p50);
+  v("p90", r.p90);
+  v("p95", r.p95);
+  v("p99", r.p99);
+  v("max", r.max);
+}
+
+template <class V, Of<MessagesResult> R>
+void fields(V& v, R& r) {
+  v("count", r.count);
+  v("time_s", r.time_s);
+  v("slowdown", r.slowdown);
+}
+
 template <class V, Of<ReplayResult> R>
 void fields(V& v, R& r) {
   v("makespan_s", r.makespan_s);
@@ -54,6 +71,23 @@ void fields(V& v, R& r) {
   v("tasks", r.tasks);
   v("skipped", r.skipped);
   v("breakdown_s", r.breakdown_s);
+  v("messages", r.messages);
+}
+
+template <class V, Of<JobResult> R>
+void fields(V& v, R& r) {
+  v("name", r.name);
+  v("scenario", r.scenario);
+  v("placement", r.placement);
+  v("chips", r.chips);
+  v("start_s", r.start_s);
+  v("end_s", r.end_s);
+  v("time_s", r.time_s);
+  v("alone_s", r.alone_s);
+  v("slowdown", r.slowdown);
+  v("contention_s", r.contention_s);
+  v("cause", r.cause);
+  v("culprit", r.culprit);
 }
 
 template <class V, Of<CollectiveResult> R>
@@ -216,6 +250,7 @@ void fields(V& v, R& r) {
   v("training", r.training);
   v("replay", r.replay);
   v("collective", r.collective);
+  v("jobs", r.jobs);
   v("power", r.power);
   v("links", r.links);
   v("critical_path", r.critical_path);

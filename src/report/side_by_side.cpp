@@ -233,6 +233,32 @@ void add_replay(Builder& rows) {
   rows.count("skipped tasks", count(&ReplayResult::skipped));
 }
 
+void add_messages(Builder& rows) {
+  rows.section("Messages");
+  rows.count("messages", [](const SystemResult& r) {
+    return r.replay && r.replay->messages ? std::optional(r.replay->messages->count) : std::nullopt;
+  });
+  const auto add = [&](const char* title, Kind kind, Distribution MessagesResult::*which,
+                       double Distribution::*part) {
+    rows.number(title, kind, [which, part](const SystemResult& r) -> std::optional<double> {
+      if (!r.replay || !r.replay->messages) return std::nullopt;
+      return ((*r.replay->messages).*which).*part;
+    });
+  };
+  using M = MessagesResult;
+  using D = Distribution;
+  add("time, mean", Kind::seconds, &M::time_s, &D::mean);
+  add("time, p50", Kind::seconds, &M::time_s, &D::p50);
+  add("time, p90", Kind::seconds, &M::time_s, &D::p90);
+  add("time, p99", Kind::seconds, &M::time_s, &D::p99);
+  add("time, largest", Kind::seconds, &M::time_s, &D::max);
+  add("over idle, mean", Kind::plain, &M::slowdown, &D::mean);
+  add("over idle, p50", Kind::plain, &M::slowdown, &D::p50);
+  add("over idle, p90", Kind::plain, &M::slowdown, &D::p90);
+  add("over idle, p99", Kind::plain, &M::slowdown, &D::p99);
+  add("over idle, largest", Kind::plain, &M::slowdown, &D::max);
+}
+
 void add_memory(Builder& rows) {
   using M = TrainingResult::Memory;
   const auto memory = [](double M::*part) {
@@ -354,6 +380,7 @@ Grid side_by_side(const RunReport& run, const std::vector<std::string>& headings
   add_throughput(rows);
   add_times(rows);
   add_replay(rows);
+  add_messages(rows);
   add_memory(rows);
   add_power(rows, run);
   add_links(rows, run);

@@ -21,27 +21,33 @@ CommGroups read_groups(const std::string& path) {
   return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
 }
 
-}  // namespace
+/// Recorded durations on another chip: compute by the ratio of the peaks of the format, memory by
+/// that of the bandwidths (the roofline's two sides).
+void scale_durations(const ReplaySpec& replay, const ChipSpec& chip, const ChipSpec& recorded_on,
+                     RecordedTrace& trace) {
+  const auto peak = [&](const ChipSpec& c) {
+    const auto found = c.peak.find(replay.compute_format);
+    if (found != c.peak.end()) return found->second.value();
+    throw InputError(
+        "no-peak",
+        fmt::format("chip '{}' has no peak for {}, which recorded durations are scaled "
+                    "by",
+                    c.info.name, replay.compute_format),
+        "choose another replay.compute_format");
+  };
+  trace.options.compute_scale = peak(recorded_on) / peak(chip);
+  trace.options.memory_scale = recorded_on.memory.bandwidth.value() / chip.memory.bandwidth.value();
+  trace.notes.push_back(fmt::format(
+      "recorded on {}: durations of compute nodes times {:.4g} (peaks at {}), of memory "
+      "nodes times {:.4g} (bandwidths)",
+      recorded_on.info.name, trace.options.compute_scale, replay.compute_format,
+      trace.options.memory_scale));
+}
 
-void simulate_replay(const RunContext& context, SystemResult& result) {
-  const ScenarioSpec& scenario = context.input().scenario;
-  const RecordedTrace recorded = read_trace(scenario.replay.trace);
-  const ChakraTrace& trace = recorded.trace;
-  ReplayOptions options = recorded.options;
-  result.notes.insert(result.notes.end(), recorded.notes.begin(), recorded.notes.end());
-  options.timing =
-      scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
-  options.compute_format = scenario.replay.compute_format;
-  if (!scenario.replay.dimensions.empty())
-    options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
-  if (scenario.replay.comm_size == "collective_size")
-    options.comm_size = CommSizeConvention::collective_size;
-  if (scenario.replay.comm_size == "one_rank_input")
-    options.comm_size = CommSizeConvention::one_rank_input;
-  if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
+Fidelity replay_fidelity(const ScenarioSpec& scenario, std::size_t ranks) {
   Fidelity fidelity = scenario.network.fidelity;
   if (fidelity == Fidelity::automatic) {
-    const bool few = trace.ranks.size() <= kFlowRanks && scenario.folding != Folding::on;
+    const bool few = ranks <= kFlowRanks && scenario.folding != Folding::on;
     fidelity = few ? Fidelity::flow : Fidelity::fluid;
   }
   if (fidelity == Fidelity::flow && scenario.folding == Folding::on) {
@@ -50,18 +56,56 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
         "fidelity 'flow' moves every rank's messages; a folded run has one rank per class",
         "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
   }
-  options.folding = fidelity == Fidelity::flow ? Folding::off : scenario.folding;
+  return fidelity;
+}
+
+}  // namespace
+
+RecordedTrace load_trace(const ReplaySpec& replay, const ChipSpec& chip,
+                         const std::optional<ChipSpec>& recorded_on) {
+  RecordedTrace trace =
+      read_trace(replay.trace, replay.format, {.ranks = static_cast<std::uint32_t>(replay.ranks)});
+  ReplayOptions& options = trace.options;
+  options.timing = replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
+  options.compute_format = replay.compute_format;
+  if (!replay.dimensions.empty())
+    options.dimensions.assign(replay.dimensions.begin(), replay.dimensions.end());
+  if (replay.data_dimension >= 0) options.data_dimension = replay.data_dimension;
+  if (replay.comm_size == "collective_size")
+    options.comm_size = CommSizeConvention::collective_size;
+  if (replay.comm_size == "one_rank_input") options.comm_size = CommSizeConvention::one_rank_input;
+  if (!replay.groups.empty()) options.groups = read_groups(replay.groups);
+  options.follow_ctrl_deps = options.follow_ctrl_deps || replay.follow_ctrl_deps;
+  options.communication_slot = options.communication_slot && replay.communication_slot;
+  if (recorded_on) scale_durations(replay, chip, *recorded_on, trace);
+  if (replay.scale_ranks > 0)
+    trace = scale_ranks(trace, static_cast<std::uint32_t>(replay.scale_ranks));
+  return trace;
+}
+
+void simulate_replay(const RunContext& context, SystemResult& result) {
+  const RunInput& input = context.input();
+  const RecordedTrace trace = load_trace(input.scenario.replay, input.chip, input.recorded_on);
+  result.notes.insert(result.notes.end(), trace.notes.begin(), trace.notes.end());
+  const Fidelity fidelity = replay_fidelity(input.scenario, trace.trace.ranks.size());
+  ReplayOptions options = trace.options;
+  options.folding = fidelity == Fidelity::flow ? Folding::off : input.scenario.folding;
   options.fabric = &context.fabric();
-  const Replay replay = build_replay(trace, context.devices_used(), options);
+  const Replay replay = build_replay(trace.trace, context.devices_used(), options);
+
   Breakdown breakdown;
   Totals totals;
-  const StaticRunResult run =
-      context.run_graph(replay.graph, fidelity, std::nullopt, breakdown, totals, result);
+  MessageListener messages;
+  const StaticRunResult run = context.run_graph(replay.graph, fidelity, std::nullopt, breakdown,
+                                                totals, result, {{&messages}, {}});
   ReplayResult& out = result.replay.emplace();
   out.makespan_s = run.makespan.value();
-  out.ranks = trace.ranks.size();
+  out.ranks = trace.trace.ranks.size();
   out.tasks = run.tasks;
   out.breakdown_s = breakdown;
+  std::vector<double> idle;
+  for (const auto& plan : run.transfer_plans) idle.push_back(plan ? plan->idle_time.value() : 0);
+  out.messages = messages.result(idle);
   for (const auto& [reason, count] : replay.statistics.ignored) {
     out.skipped += count;
     result.notes.push_back(fmt::format("ignored {} times: {}", count, reason));

@@ -14,6 +14,20 @@ SystemSpec with_nodes(SystemSpec system, int nodes) {
   return system;
 }
 
+JobInput resolve_job(Catalogue& catalogue, const JobSpec& job) {
+  JobInput input{job, catalogue.load_scenario(job.scenario, false).first, {}, {}};
+  if (input.scenario.kind != ScenarioKind::training && input.scenario.kind != ScenarioKind::replay)
+    throw InputError("job-scenario",
+                     fmt::format("job '{}' runs '{}', which is neither a training nor a replay "
+                                 "scenario",
+                                 job.name, job.scenario),
+                     "name a scenario of one of the two");
+  if (!input.scenario.model.empty()) input.model = catalogue.load<ModelSpec>(input.scenario.model);
+  if (!input.scenario.replay.recorded_on.empty())
+    input.recorded_on = catalogue.load<ChipSpec>(input.scenario.replay.recorded_on);
+  return input;
+}
+
 }  // namespace
 
 RunInput resolve_run(Catalogue& catalogue, const ScenarioSpec& scenario, std::size_t index) {
@@ -38,6 +52,9 @@ RunInput resolve_run(Catalogue& catalogue, const ScenarioSpec& scenario, std::si
   }
   input.software = catalogue.load<SoftwareSpec>(software);
   if (!scenario.model.empty()) input.model = catalogue.load<ModelSpec>(scenario.model);
+  if (!scenario.replay.recorded_on.empty())
+    input.recorded_on = catalogue.load<ChipSpec>(scenario.replay.recorded_on);
+  for (const JobSpec& job : scenario.jobs) input.jobs.push_back(resolve_job(catalogue, job));
   const auto packages = static_cast<std::int64_t>(input.system.nodes) * input.system.chips_per_node;
   constexpr std::int64_t kPackages = 1 << 24;
   if (packages > kPackages) {

@@ -56,7 +56,8 @@ RunContext::Run RunContext::start(Fidelity fidelity) const {
 
 StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
                                       std::optional<double> tokens, Breakdown& breakdown,
-                                      Totals& totals, SystemResult& result) const {
+                                      Totals& totals, SystemResult& result,
+                                      const Hooks& hooks) const {
   Run run = start(fidelity);
   BreakdownListener breakdown_listener(graph);
   TotalsListener totals_listener;
@@ -65,11 +66,12 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   std::vector<TaskName> questions;  // read before the work
   for (const std::string& text : insight_->explain) questions.push_back(find_task(graph, text));
   std::optional<TaskRecorder> recorder;
-  if (insight_->any()) run.machine->add_observer(recorder.emplace(graph));
+  if (insight_->any() || hooks.at_end) run.machine->add_observer(recorder.emplace(graph));
+  for (EngineObserver* observer : hooks.observers) run.machine->add_observer(*observer);
   const StaticRunOptions options{input_->scenario.network.planes,
                                  input_->scenario.network.algorithms};
   StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
-  if (done.unfinished > 0 && input_->scenario.kind == ScenarioKind::replay) {
+  if (done.unfinished > 0 && input_->scenario.kind != ScenarioKind::training) {
     throw InputError(
         "trace-cycle",
         fmt::format("ranks of the trace wait for each other: {} of {} tasks never started; first: "
@@ -90,11 +92,12 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
                            &fabric_,
                            &*recorder,
                            &cost_,
-                           std::move(done.collective_plans),
-                           std::move(done.transfer_plans),
+                           done.collective_plans,
+                           done.transfer_plans,
                            input_->scenario.kind == ScenarioKind::training};
     if (insight_->critical_path) result.critical_path = critical_path(record);
     for (const TaskName& question : questions) result.explain.push_back(explain(record, question));
+    if (hooks.at_end) hooks.at_end(record);
     if (insight_->timeline)
       insight_->timeline({&record, input_->entry.system, run.power->timeline()});
   }

@@ -1,12 +1,18 @@
 // What every kind of run sets up: fabric, machine, listeners, and what they give at the end.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "xpusim/machine.hpp"
 #include "xpusim/metrics.hpp"
 #include "xpusim/power.hpp"
 #include "xpusim/simulation.hpp"
+#include "xpusim/trace.hpp"
+#include "xpusim/workload.hpp"
 
 namespace xpusim {
 
@@ -32,10 +38,20 @@ class RunContext {
   };
   [[nodiscard]] Run start(Fidelity) const;
 
+  /// Who else listens to a run, and what to ask of it at its end.
+  struct Hooks {
+    std::vector<EngineObserver*> observers;
+    std::function<void(const RunRecord&)> at_end;
+  };
+
   /// Runs a graph and fills power, links, planes, simulation and notes of `result`. `tokens` gives
   /// tokens per joule. Throws InternalError when tasks are left that can never start.
   StaticRunResult run_graph(const TaskGraph&, Fidelity, std::optional<double> tokens, Breakdown&,
-                            Totals&, SystemResult& result) const;
+                            Totals&, SystemResult& result, const Hooks& hooks) const;
+  StaticRunResult run_graph(const TaskGraph& graph, Fidelity fidelity, std::optional<double> tokens,
+                            Breakdown& breakdown, Totals& totals, SystemResult& result) const {
+    return run_graph(graph, fidelity, tokens, breakdown, totals, result, Hooks());
+  }
 
  private:
   const RunInput* input_;
@@ -56,5 +72,19 @@ class RunContext {
 void simulate_training(const RunContext&, SystemResult&);
 void simulate_replay(const RunContext&, SystemResult&);
 void simulate_collectives(const RunContext&, SystemResult&);
+void simulate_jobs(const RunContext&, SystemResult&);
+
+/// The trace that a scenario replays, for the chip it is replayed on.
+[[nodiscard]] RecordedTrace load_trace(const ReplaySpec&, const ChipSpec&,
+                                       const std::optional<ChipSpec>& recorded_on);
+/// The step that a training scenario runs on the first `devices` devices, unfolded or folded.
+struct TrainingGraph {
+  ParallelLayout layout;
+  TaskGraph graph;
+  MemoryPerDevice memory;
+};
+[[nodiscard]] TrainingGraph build_training_graph(const RunContext&, const ScenarioSpec&,
+                                                 const ModelSpec&, std::uint32_t devices, Folding,
+                                                 std::vector<std::string>& notes);
 
 }  // namespace xpusim

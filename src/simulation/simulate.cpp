@@ -22,6 +22,9 @@ SystemResult simulate(const RunInput& input, const Insight& insight) {
     case ScenarioKind::collective:
       simulate_collectives(context, result);
       break;
+    case ScenarioKind::jobs:
+      simulate_jobs(context, result);
+      break;
   }
   return result;
 }

@@ -21,12 +21,13 @@ TrainingResult::Memory memory_of(const MemoryPerDevice& device, double dies, Byt
 }
 
 /// Whether to fold, and the note that says why not.
-bool decide_folding(const RunContext& context, const ParallelLayout& layout, SystemResult& result) {
-  const ScenarioSpec& scenario = context.input().scenario;
-  if (scenario.folding == Folding::off) return false;
-  const std::string obstacle = folding_obstacle(layout, scenario.parallelism, context.fabric());
+bool decide_folding(const RunContext& context, const ParallelLayout& layout,
+                    const ParallelismSpec& parallelism, Folding folding,
+                    std::vector<std::string>& notes) {
+  if (folding == Folding::off) return false;
+  const std::string obstacle = folding_obstacle(layout, parallelism, context.fabric());
   if (obstacle.empty()) return true;
-  if (scenario.folding == Folding::on) {
+  if (folding == Folding::on) {
     throw InputError("cannot-fold", "folding is on, but " + obstacle,
                      "use \"folding\": \"auto\" or \"off\"");
   }
@@ -38,11 +39,31 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout, Sys
         "choose degrees that align with the system, or \"folding\": \"off\" to simulate all of "
         "them");
   }
-  result.notes.push_back("not folded: " + obstacle);
+  notes.push_back("not folded: " + obstacle);
   return false;
 }
 
 }  // namespace
+
+TrainingGraph build_training_graph(const RunContext& context, const ScenarioSpec& scenario,
+                                   const ModelSpec& model, std::uint32_t devices, Folding folding,
+                                   std::vector<std::string>& notes) {
+  const RunInput& input = context.input();
+  const TrainingSpec& training = scenario.training;
+  const double dies = context.fabric().dies_per_package();
+  TrainingGraph made;
+  made.layout = resolve_layout(model, scenario.parallelism, training, devices);
+  made.memory = require_fit(model, scenario.parallelism, training, input.software, devices,
+                            input.chip.memory.capacity / dies);
+  const bool fold = decide_folding(context, made.layout, scenario.parallelism, folding, notes);
+  made.graph = build_training_step(model, scenario.parallelism, training, context.fabric(),
+                                   input.software, {fold, devices});
+  if (const auto idle = devices - made.layout.devices; idle > 0) {
+    notes.push_back(fmt::format("{} of {} ranks are idle: {} uses {}", idle, devices,
+                                made.layout.to_string(), made.layout.devices));
+  }
+  return made;
+}
 
 void simulate_training(const RunContext& context, SystemResult& result) {
   const RunInput& input = context.input();
@@ -53,20 +74,11 @@ void simulate_training(const RunContext& context, SystemResult& result) {
   const TrainingSpec& training = scenario.training;
   const double dies = context.fabric().dies_per_package();
 
-  const ParallelLayout layout =
-      resolve_layout(model, scenario.parallelism, training, context.devices_used());
-  result.parallelism = layout.to_string();
-  const MemoryPerDevice memory =
-      require_fit(model, scenario.parallelism, training, input.software, context.devices_used(),
-                  input.chip.memory.capacity / dies);
-  const TaskGraph graph =
-      build_training_step(model, scenario.parallelism, training, context.fabric(), input.software,
-                          {decide_folding(context, layout, result),
-                           static_cast<std::uint32_t>(context.devices_used())});
-  if (const auto idle = context.devices_used() - layout.devices; idle > 0) {
-    result.notes.push_back(fmt::format("{} of {} ranks are idle: {} uses {}", idle,
-                                       context.devices_used(), layout.to_string(), layout.devices));
-  }
+  const TrainingGraph step = build_training_graph(context, scenario, model, context.devices_used(),
+                                                  scenario.folding, result.notes);
+  const TaskGraph& graph = step.graph;
+  const MemoryPerDevice& memory = step.memory;
+  result.parallelism = step.layout.to_string();
 
   const double tokens = static_cast<double>(training.global_batch) * training.sequence;
   Breakdown breakdown;

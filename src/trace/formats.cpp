@@ -54,9 +54,16 @@ bool is_chakra(const Found& found) {
   if (!found.is_file) return trace::has_file_set(found.path, ".et");
   return found.path.ends_with(".et");
 }
+/// A set of one file per rank; a lone one may stand for many ranks.
+RecordedTrace rank_set(std::string_view format, ChakraTrace trace,
+                       const TraceReadOptions& options) {
+  refuse_options(format, {0, options.model_parallel});
+  RecordedTrace made = recorded(format, std::move(trace));
+  return options.ranks == 0 ? made : copy_ranks(made, options.ranks);
+}
+
 RecordedTrace read_chakra_set(const std::string& path, const TraceReadOptions& options) {
-  refuse_options("chakra", options);
-  return recorded("chakra", read_chakra_trace(path));
+  return rank_set("chakra", read_chakra_trace(path), options);
 }
 
 bool is_chakra_json(const Found& found) {
@@ -65,13 +72,13 @@ bool is_chakra_json(const Found& found) {
          found.head.substr(0, 4096).find("\"workload_graph\"") != std::string_view::npos;
 }
 RecordedTrace read_chakra_json_set(const std::string& path, const TraceReadOptions& options) {
-  refuse_options("chakra-json", options);
   const trace::FileSet set = trace::find_file_set(path, ".json");
-  return recorded(
-      "chakra-json",
-      trace::read_file_set(set, ".json", [](std::string_view bytes, const std::string& name) {
-        return trace::parse_chakra_json(std::string(bytes), name);
-      }));
+  return rank_set("chakra-json",
+                  trace::read_file_set(set, ".json",
+                                       [](std::string_view bytes, const std::string& name) {
+                                         return trace::parse_chakra_json(std::string(bytes), name);
+                                       }),
+                  options);
 }
 
 bool is_simai(const Found& found) { return found.is_file && trace::is_workload_policy(found.word); }
