@@ -234,6 +234,8 @@ TEST_CASE("an imported fat tree carries a collective in every fidelity", "[cli][
   const xpusim::test::TemporaryFolder temporary;
   const std::string folder = "'" + temporary.path().string() + "'";
   CHECK(invoke("import tests/data/import/three_tiers.topo -o " + folder).code == 0);
+  CHECK(invoke("--configs " + folder + " check '" + (temporary / "systems/three-tiers.json") + "'")
+            .code == 0);
   for (const char* fidelity : {"analytic", "fluid", "flow"}) {
     const Outcome run = invoke("--configs " + folder +
                                " collective all_reduce --system three-tiers "
