@@ -3,12 +3,14 @@
 // of the sizes before it. What the keys mean follows astra-sim/astra-network-analytical: bandwidth
 // is per link and direction, 1 GB/s is 2^30 B/s; a message pays latency once per hop (Ring and
 // FullyConnected: one to a neighbour; Switch: two) and size / bandwidth once.
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
-#include <numeric>
+#include <optional>
 #include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -31,17 +33,55 @@ SourceSpan span_of(const Source& source, const YAML::Node& node) {
                  node.IsScalar() ? std::max<std::size_t>(1, node.Scalar().size()) : 1);
 }
 
+/// Where the second document of a file begins, if there is one. YAML::LoadAll never comes back from
+/// some ill-formed files (yaml-cpp 0.7); this asks for two documents at most.
+class SecondDocument : public YAML::EventHandler {
+ public:
+  static std::optional<YAML::Mark> find(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    SecondDocument handler;
+    if (parser.HandleNextDocument(handler)) (void)parser.HandleNextDocument(handler);
+    return handler.documents_ > 1 ? std::optional(handler.start_) : std::nullopt;
+  }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    ++documents_;
+    start_ = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int documents_ = 0;
+  YAML::Mark start_;
+};
+
 YAML::Node parse(const Source& source) {
+  std::optional<YAML::Mark> second;
+  YAML::Node root;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(source->text);
-    if (documents.size() == 1 && documents.front().IsMap()) return documents.front();
+    second = SecondDocument::find(source->text);
+    if (!second) root = YAML::Load(source->text);
   } catch (const YAML::Exception& e) {
     refuse("yaml-syntax", "the file is no YAML: " + e.msg, span_of(source, e.mark),
            "a network file reads: topology: [ Ring ], npus_count: [ 8 ], bandwidth: [ 50.0 ], "
            "latency: [ 500.0 ]");
   }
-  refuse("yaml-shape", "a network file is one mapping of keys to lists", {source, 0, 0},
-         "write the keys topology, npus_count, bandwidth and latency");
+  if (second || !root.IsMap()) {
+    refuse("yaml-shape", "a network file is one mapping of keys to lists",
+           second ? span_of(source, *second) : SourceSpan{source, 0, 0},
+           "write the keys topology, npus_count, bandwidth and latency");
+  }
+  return root;
 }
 
 class Reader {
@@ -105,7 +145,8 @@ class Reader {
     for (const auto& candidate : root_) {
       if (candidate.first.Scalar() == key) return candidate.second;
     }
-    const std::string_view near = nearest_word(key, {keys_.begin(), keys_.end()});
+    const std::vector<std::string> known(keys_.begin(), keys_.end());
+    const std::string_view near = nearest_word(key, known);
     refuse("missing-key", fmt::format("the file has no '{}'", key), {import_.file, 0, 0},
            near.empty() ? "a network file has topology, npus_count, bandwidth and latency"
                         : fmt::format("it has '{}'", near));

@@ -68,6 +68,8 @@ TEST_CASE("a network file's faults have a line and a column", "[import][astra][r
                  Catch::EndsWith("help: it has 'npu_count'"));
   CHECK_THAT(import_refusal("net.yml", ""), Catch::Contains("error[yaml-shape]"));
   CHECK_THAT(import_refusal("net.yml", "- 1\n"), Catch::Contains("error[yaml-shape]"));
+  CHECK_THAT(import_refusal("net.yml", "a: 1\n---\nb: 2\n"),
+             Catch::StartsWith("net.yml:2:1: error[yaml-shape]: a network file is one mapping"));
   CHECK_THAT(import_refusal("net.yml", std::string(5 << 20, ' ')),
              Catch::Contains("error[too-large]"));
   CHECK_THAT(import_refusal("net.yml", std::string(100000, '[')),
