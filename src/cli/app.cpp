@@ -25,11 +25,12 @@ namespace xpusim::cli {
 namespace {
 
 constexpr std::array kCommands{
-    Command{
-        "run", "Run a scenario on its systems",
-        "xpusim run scenarios/training/llama-405b-16384-h100.json\n"
-        "  xpusim run scenarios/training/quickstart.json --set power.cap='\"500 W\"' --format json",
-        declare_run},
+    Command{"run", "Run a scenario on its systems",
+            "xpusim run scenarios/training/llama-405b-16384-h100.json\n"
+            "  xpusim run scenarios/training/quickstart.json --set power.cap='\"500 W\"' --format "
+            "json\n"
+            "  xpusim run quickstart --systems gb200-nvl72 --critical-path --timeline step.json",
+            declare_run},
     Command{
         "compare", "Put the systems of a scenario side by side, with ratios",
         "xpusim compare scenarios/training/quickstart.json --baseline gb200-nvl72\n"

@@ -159,9 +159,9 @@ Grid explain_grid(const ExplainResult& e, const std::string& heading) {
     row("before it on its stream", fmt::format("{}, ended {}", moment_text(*e.stream_predecessor),
                                                time_text(e.stream_predecessor->at_s)));
   }
-  if (!e.members.empty()) {
+  if (e.members.size() > 1) {  // a folded run has one
     const TaskMoment &first = e.members.front(), &last = e.members.back();
-    row("members", fmt::format("{} tasks", e.members.size()));
+    row("members", fmt::format("{}", e.members.size()));
     row("  first to arrive", fmt::format("rank {} at {}", first.rank, time_text(first.at_s)));
     row("  last to arrive", fmt::format("rank {} at {}, {} later", last.rank, time_text(last.at_s),
                                         time_text(last.at_s - first.at_s)));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -76,7 +77,10 @@ inline TraceEvents check_trace_events(const std::string& text) {
     } else if (ph == "C") {
       if (!e.contains("args") || e["args"].empty()) fault("counter without args", e);
       for (const auto& [name, value] : e["args"].items()) {
-        if (!value.is_number()) fault("counter that is no number", e);
+        if (!value.is_number()) {
+          fault("counter that is no number", e);
+          continue;
+        }
         result.counters[e["name"]].emplace_back(e["ts"], value);
       }
     } else {

@@ -246,3 +246,33 @@ TEST_CASE("a collective sweep has no tasks to ask about", "[simulation][refusal]
       ask(scenario, {true, {}, {}}),
       Catch::Matchers::Contains("a collective sweep has no tasks to explain or draw"));
 }
+
+TEST_CASE("the check of a timeline finds what is wrong with one", "[timeline]") {
+  const auto faults = [](const std::string& events) {
+    return joined(
+        check_trace_events("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[" + events + "]}").faults);
+  };
+  const std::string names =
+      R"({"ph":"M","name":"process_name","pid":1,"tid":0,"args":{"name":"p"}},)"
+      R"({"ph":"M","name":"thread_name","pid":1,"tid":1,"args":{"name":"t"}},)";
+  const std::string slice = R"({"ph":"X","name":"a","cat":"c","pid":1,"tid":1,"ts":0,"dur":2},)";
+  const std::string start = R"({"ph":"s","name":"n","cat":"f","id":1,"pid":1,"tid":1,"ts":2})";
+  using Catch::Matchers::Contains;
+  CHECK(faults(names + slice + R"({"ph":"X","name":"b","cat":"c","pid":1,"tid":1,"ts":2,"dur":0})")
+            .empty());
+  CHECK_THAT(
+      faults(names + slice + R"({"ph":"X","name":"b","cat":"c","pid":1,"tid":1,"ts":1.5,"dur":1})"),
+      Contains("slices overlap"));
+  CHECK_THAT(faults(names + R"({"ph":"X","name":"b","cat":"c","pid":1,"tid":1,"ts":1,"dur":-1})"),
+             Contains("slice without a duration"));
+  CHECK_THAT(faults(R"({"ph":"X","name":"b","cat":"c","pid":1,"tid":1,"ts":1,"dur":1})"),
+             Contains("thread without a name") && Contains("process without a name"));
+  CHECK_THAT(faults(names + slice + start), Contains("arrow without an end"));
+  CHECK_THAT(faults(names + slice + start +
+                    R"(,{"ph":"f","name":"n","cat":"f","id":1,"pid":1,"tid":1,"ts":1})"),
+             Contains("arrow back in time"));
+  CHECK_THAT(faults(names + R"({"ph":"C","name":"c","pid":1,"tid":0,"ts":0,"args":{"v":"x"}})"),
+             Contains("counter that is no number"));
+  CHECK_THAT(faults(names + R"({"ph":"Q","name":"c","pid":1,"tid":0,"ts":0})"),
+             Contains("unknown type"));
+}
