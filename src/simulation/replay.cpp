@@ -25,7 +25,10 @@ CommGroups read_groups(const std::string& path) {
 
 void simulate_replay(const RunContext& context, SystemResult& result) {
   const ScenarioSpec& scenario = context.input().scenario;
-  const RecordedTrace recorded = read_trace(scenario.replay.trace);
+  const RecordedTrace recorded =
+      read_trace(scenario.replay.trace, scenario.replay.format,
+                 {static_cast<std::uint32_t>(scenario.replay.ranks),
+                  static_cast<std::uint32_t>(scenario.replay.model_parallel)});
   const ChakraTrace& trace = recorded.trace;
   ReplayOptions options = recorded.options;
   result.notes.insert(result.notes.end(), recorded.notes.begin(), recorded.notes.end());
