@@ -125,12 +125,21 @@ class Fabric {
   /// the ends are in different instances.
   [[nodiscard]] std::vector<Path> route(PlaneId, DeviceId from, DeviceId to,
                                         std::uint64_t flow_hash = 0) const;
+  /// The same where there is one way only, into a path that is used again: for many routes in a
+  /// row. False, and nothing done, where there may be several.
+  bool single_route(PlaneId, DeviceId from, DeviceId to, Path&) const;
   /// The way between a device and the first-level switch of its plane (clos, rail_optimised,
   /// fat_tree: its leaf), for in-switch reduction; a group under several leaves needs a tree above
   /// them. Shares sum to 1. The endpoint latency is part of to_switch and not of from_switch: the
   /// two together are one message. Throws InternalError on a shape without switches.
   [[nodiscard]] std::vector<Path> to_switch(PlaneId, DeviceId, std::uint64_t flow_hash = 0) const;
   [[nodiscard]] std::vector<Path> from_switch(PlaneId, DeviceId, std::uint64_t flow_hash = 0) const;
+  /// The links between a device and its first-level switch, up and down, on a bundled plane with
+  /// switches.
+  struct DeviceLinks {
+    LinkId up = 0, down = 0;
+  };
+  [[nodiscard]] DeviceLinks device_links(PlaneId, DeviceId) const;
   /// First-level switch (leaf, router) of a device, numbered across the plane; shapes without
   /// switches: none.
   [[nodiscard]] std::optional<std::uint32_t> switch_of(PlaneId, DeviceId) const;

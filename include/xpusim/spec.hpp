@@ -393,8 +393,15 @@ struct CollectiveRunSpec {
 };
 
 struct ReplaySpec {
+<<<<<<< HEAD
   std::string trace;                    ///< file, folder, or PREFIX of PREFIX.<rank>.et
   std::string format;                   ///< row of trace_formats(); "" = recognised
+=======
+  std::string trace;                    ///< a file, or PREFIX of PREFIX.<rank>.et
+  std::string format;                   ///< of the trace; "" = recognised by its content
+  int ranks = 0;                        ///< where the trace does not say it; 0 = as it says
+  int model_parallel = 0;               ///< ranks of a model-parallel group, where it is not said
+>>>>>>> wt-a
   std::string groups;                   ///< communicator group JSON; "" = none
   std::vector<int> dimensions;          ///< logical dimensions, innermost first; empty = none
   std::string comm_size = "automatic";  ///< what comm_size counts: automatic, collective_size, ...

@@ -14,7 +14,21 @@ double slowest(const std::vector<Path>& paths) {
   return latency;
 }
 
+/// Zeroes that the last owner left: a cluster has a million links, and asking for as much memory
+/// once per phase costs more than the phase.
+thread_local std::vector<double> spare_zeroes;
+
 }  // namespace
+
+LinkBytes::LinkBytes(const Fabric& fabric) : bytes_(std::move(spare_zeroes)) {
+  spare_zeroes.clear();
+  bytes_.resize(fabric.links().size(), 0.0);
+}
+
+LinkBytes::~LinkBytes() {
+  for (const LinkId link : touched_) bytes_[link] = 0.0;
+  if (bytes_.size() > spare_zeroes.size()) spare_zeroes = std::move(bytes_);
+}
 
 std::vector<LinkId> LinkBytes::links() const {
   std::vector<LinkId> ids = touched_;
@@ -139,10 +153,10 @@ void GroupView::load_all_pairs(std::uint32_t slot, double bytes, LinkBytes& into
   if (size() > 1 && classified(slot) && classes(slot).ranks.size() * 2 <= size()) {
     for (std::uint32_t i = 0; i < size();
          ++i) {  // the device's own links carry everything it sends and receives
-      const DeviceId other = members_[i == 0 ? 1 : 0];
       const double own = bytes * static_cast<double>(size() - 1);
-      into.add(fabric_->route(planes_[slot], members_[i], other).front().links.front(), own);
-      into.add(fabric_->route(planes_[slot], other, members_[i]).front().links.back(), own);
+      const auto [up, down] = fabric_->device_links(planes_[slot], members_[i]);
+      into.add(up, own);
+      into.add(down, own);
     }
     const auto count = static_cast<std::uint32_t>(classes(slot).ranks.size());
     for (std::uint32_t a = 0; a < count; ++a) {

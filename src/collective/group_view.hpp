@@ -15,7 +15,10 @@ namespace xpusim::collective {
 /// Bytes per link, collected over many transfers.
 class LinkBytes {
  public:
-  explicit LinkBytes(const Fabric& fabric) : bytes_(fabric.links().size(), 0.0) {}
+  explicit LinkBytes(const Fabric&);
+  ~LinkBytes();
+  LinkBytes(const LinkBytes&) = delete;
+  LinkBytes& operator=(const LinkBytes&) = delete;
   void add(const std::vector<Path>& paths, double bytes) {
     for (const Path& path : paths) {
       for (const LinkId link : path.links) add(link, bytes * path.share);
@@ -30,7 +33,7 @@ class LinkBytes {
   [[nodiscard]] double bytes(LinkId link) const { return bytes_[link]; }
 
  private:
-  std::vector<double> bytes_;
+  std::vector<double> bytes_;  ///< by link
   std::vector<LinkId> touched_;
 };
 

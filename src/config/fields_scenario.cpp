@@ -107,12 +107,25 @@ const StructInfo& StructTable<ReplaySpec>::info() {
   static constexpr Field fields[] = {
       field<&ReplaySpec::trace>(
           "trace",
+<<<<<<< HEAD
           "PREFIX of the files PREFIX.<rank>.et, or a file or folder of another format; a relative "
           "path starts at the scenario file.")
           .required(),
       field<&ReplaySpec::format>("format",
                                  "Format of the trace (chakra, simai, goal, ...); empty = "
                                  "recognised by name and content."),
+=======
+          "A file, or PREFIX of PREFIX.<rank>.et; a relative path starts at the scenario file.")
+          .required(),
+      field<&ReplaySpec::format>(
+          "format", "Format of the trace (xpusim trace info --help); empty = by its content."),
+      field<&ReplaySpec::ranks>("ranks", "Ranks, where the trace does not say it; 0 = as it says.")
+          .at_least(0),
+      field<&ReplaySpec::model_parallel>(
+          "model_parallel",
+          "Ranks of a model-parallel group, where the trace does not say it; 0 = as it says.")
+          .at_least(0),
+>>>>>>> wt-a
       field<&ReplaySpec::groups>(
           "groups",
           "File of communicator groups (JSON), relative to the scenario file; empty = none."),

@@ -21,6 +21,7 @@ CommGroups read_groups(const std::string& path) {
   return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
 }
 
+<<<<<<< HEAD
 /// Recorded durations on another chip: compute by the ratio of the peaks of the format, memory by
 /// that of the bandwidths (the roofline's two sides).
 void scale_durations(const ReplaySpec& replay, const ChipSpec& chip, const ChipSpec& recorded_on,
@@ -43,6 +44,30 @@ void scale_durations(const ReplaySpec& replay, const ChipSpec& chip, const ChipS
       recorded_on.info.name, trace.options.compute_scale, replay.compute_format,
       trace.options.memory_scale));
 }
+=======
+}  // namespace
+
+void simulate_replay(const RunContext& context, SystemResult& result) {
+  const ScenarioSpec& scenario = context.input().scenario;
+  const RecordedTrace recorded =
+      read_trace(scenario.replay.trace, scenario.replay.format,
+                 {static_cast<std::uint32_t>(scenario.replay.ranks),
+                  static_cast<std::uint32_t>(scenario.replay.model_parallel)});
+  const ChakraTrace& trace = recorded.trace;
+  ReplayOptions options = recorded.options;
+  result.notes.insert(result.notes.end(), recorded.notes.begin(), recorded.notes.end());
+  options.timing =
+      scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
+  options.compute_format = scenario.replay.compute_format;
+  if (!scenario.replay.dimensions.empty())
+    options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
+  if (scenario.replay.comm_size == "collective_size")
+    options.comm_size = CommSizeConvention::collective_size;
+  if (scenario.replay.comm_size == "one_rank_input")
+    options.comm_size = CommSizeConvention::one_rank_input;
+  if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
+  const Replay replay = build_replay(trace, context.devices_used(), options);
+>>>>>>> wt-a
 
 Fidelity replay_fidelity(const ScenarioSpec& scenario, std::size_t ranks) {
   Fidelity fidelity = scenario.network.fidelity;

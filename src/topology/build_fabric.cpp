@@ -347,6 +347,8 @@ void FabricBuilder::add_die_plane() {
 
 Fabric FabricBuilder::build() {
   set_sizes();
+  // Room for the links that most systems need: growing by doubling touches each page twice.
+  fabric_.links_.reserve(std::size_t{4} * fabric_.devices_ * system_.planes.size());
   for (const PlaneSpec& spec : system_.planes) add_plane(spec);
   if (fabric_.devices_ > fabric_.packages_) add_die_plane();
   if (diagnostics_.has_errors()) throw InputError(std::move(diagnostics_));

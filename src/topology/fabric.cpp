@@ -155,6 +155,15 @@ std::vector<Path> switch_hop(const Layout& layout, const std::vector<FabricLink>
 
 }  // namespace
 
+Fabric::DeviceLinks Fabric::device_links(PlaneId plane, DeviceId device) const {
+  const Layout& layout = layouts_[plane];
+  const std::uint32_t instance = instance_of(plane, device), local = position_of(plane, device);
+  const auto link = [&](const TierLayout& tier) {
+    return tier.first + instance * tier.per_instance + topology::member(layout, local, 0);
+  };
+  return {link(layout.tiers.front()), link(layout.tiers.back())};
+}
+
 std::vector<Path> Fabric::to_switch(PlaneId plane, DeviceId device, std::uint64_t flow_hash) const {
   const Layout& layout = layouts_.at(plane);
   if (!layout.shape->has_switches) {

@@ -16,6 +16,7 @@ namespace xpusim::trace {
 namespace {
 
 constexpr std::uint32_t kMostRanks = 1u << 22;
+constexpr std::uint64_t kMostRecomputedRows = 10'000'000;
 constexpr std::uint64_t kPlaceholder = 1;  ///< AICB writes 1 ns where it has no time
 
 enum class Policy : std::uint8_t {
@@ -809,6 +810,14 @@ class Program {
                     s.word, "name the layer in checkpoints");
       initiates_.insert(s.value);
     }
+    std::uint64_t again = 0;
+    for (const std::uint64_t row : initiates_)
+      again += row - *std::prev(checkpoints_.upper_bound(row));
+    if (again > kMostRecomputedRows)
+      input_.fail("trace-value",
+                  fmt::format("checkpoints recompute {} rows; at most {} are read", again,
+                              kMostRecomputedRows),
+                  header_.policy_word, "place a checkpoint nearer to where recomputation starts");
   }
 
   /// Before the backward pass of a row that starts a recomputation: forward again from the nearest

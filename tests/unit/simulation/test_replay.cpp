@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "scenarios.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace xpusim;
 using namespace xpusim::test;
@@ -77,4 +78,63 @@ TEST_CASE(
       CHECK_THAT(r.replay->makespan_s, WithinRel(r.collective[0].time_s, 1e-9));
     }
   }
+}
+
+namespace {
+
+SystemResult replay_own(const std::string& name, const char* system) {
+  return replay(XPUSIM_SOURCE_DIR "/tests/data/traces/" + name, system, Fidelity::automatic);
+}
+
+}  // namespace
+
+TEST_CASE("the samples of every trace format replay on the three supernodes",
+          "[simulation][replay]") {
+  const std::pair<const char*, std::size_t> samples_of[] = {
+      {"pipeline-2", 2}, {"moe-16.txt", 16}, {"ring-4.goal", 4}, {"permutation-16.cm", 16}};
+  for (const auto& [name, ranks] : samples_of) {
+    for (const char* system : kSystems) {
+      INFO(name << " on " << system);
+      const SystemResult r = replay_own(name, system);
+      REQUIRE(r.replay);
+      CHECK(r.replay->ranks == ranks);
+      CHECK(r.replay->makespan_s > 0);
+    }
+  }
+}
+
+TEST_CASE("a SimAI workload computes as long as its columns say", "[simulation][replay]") {
+  const SystemResult r = replay_own("moe-16.txt", "cloudmatrix-384");
+  // Per micro-batch: embedding 20 + 40, attention 3 x 150, experts 3 x 250 us; cross entropy 30 +
+  // 30 us; an update of 100 ns per row.
+  const double micro_batch = (20 + 40 + 3 * 150 + 3 * 250) * 1e-6;
+  CHECK_THAT(r.replay->breakdown_s.compute, WithinRel(2 * micro_batch + 60e-6 + 12 * 100e-9, 1e-9));
+  CHECK(r.replay->breakdown_s.exposed_pp > 0);
+}
+
+TEST_CASE("a connection begins at its start time", "[simulation][replay]") {
+  const TemporaryFolder folder;
+  const auto makespan = [&](const std::string& start) {
+    folder.write("one.cm", "Nodes 2\nConnections 1\n0->1 start " + start + " size 2000000\n");
+    return replay(folder / "one.cm", "gb200-nvl72", Fidelity::flow).replay->makespan_s;
+  };
+  // 1 ms later, which is 10^9 ps.
+  CHECK_THAT(makespan("1000000000") - makespan("0"), WithinRel(1e-3, 1e-6));
+}
+
+TEST_CASE("a scenario gives the ranks that a workload does not say", "[simulation][replay]") {
+  const TemporaryFolder folder;
+  folder.write("w.txt", "DATA\n1\na -1 1000 NONE 0 1 NONE 0 1 ALLREDUCE 1048576 1\n");
+  ScenarioSpec scenario;
+  scenario.info.name = "replay";
+  scenario.kind = ScenarioKind::replay;
+  scenario.replay.trace = folder / "w.txt";
+  scenario.replay.ranks = 8;
+  scenario.systems.resize(1);
+  scenario.systems[0].system = "gb200-nvl72";
+  const SystemResult r = simulate_forked(scenario);
+  REQUIRE(r.replay);
+  CHECK(r.replay->ranks == 8);
+  REQUIRE(r.collective.size() == 1);
+  CHECK(r.collective[0].ranks == 8);
 }

@@ -122,6 +122,21 @@ TEST_CASE("a recomputation runs forward again from the checkpoint up to the row 
         "7 COMP 3 ns \"a input gradient\" <- 6\n");
 }
 
+TEST_CASE("a recomputation without end is refused", "[trace][simai]") {
+  std::string header =
+                  "HYBRID_TRANSFORMER_FWD_IN_BCKWD model_parallel_NPU_group: 1 all_gpus: 1 "
+                  "checkpoints: 1 0 checkpoint_initiates: 4500",
+              rows;
+  for (int row = 0; row < 4500; ++row) {
+    header += " " + std::to_string(row);
+    rows += "a -1 2 NONE 0 3 NONE 0 1 NONE 0 1\n";
+  }
+  // Row i runs rows 0 to i - 1 again: 4500 x 4499 / 2.
+  CHECK_THAT(refused(header + "\n4500\n" + rows),
+             Contains("error[trace-value]: checkpoints recompute 10122750 rows; at most 10000000 "
+                      "are read"));
+}
+
 TEST_CASE("DATA computes the weight gradient first and overlaps its all-reduce", "[trace][simai]") {
   const std::string text =
       "DATA\n2\n"
