@@ -14,6 +14,7 @@
 #include "xpusim/power.hpp"
 #include "xpusim/results.hpp"
 #include "xpusim/spec.hpp"
+#include "xpusim/trace.hpp"
 
 namespace xpusim {
 
@@ -62,6 +63,9 @@ struct Insight {
 /// A job that does not fit its system is a result with `error` set; other user mistakes throw
 /// InputError.
 [[nodiscard]] SystemResult simulate(const RunInput&, const Insight& = {});
+/// The step of a training scenario as a trace of all its ranks. Throws InputError: too-many-ranks
+/// beyond what is simulated one by one, and whatever simulate() refuses.
+[[nodiscard]] RecordedTrace record_training(const RunInput&);
 /// Fills in how long each job takes alone, from the results of runs with `only_job`, by job.
 void compare_with_alone(SystemResult&, const std::vector<SystemResult>& alone);
 

@@ -393,15 +393,8 @@ struct CollectiveRunSpec {
 };
 
 struct ReplaySpec {
-<<<<<<< HEAD
   std::string trace;                    ///< file, folder, or PREFIX of PREFIX.<rank>.et
   std::string format;                   ///< row of trace_formats(); "" = recognised
-=======
-  std::string trace;                    ///< a file, or PREFIX of PREFIX.<rank>.et
-  std::string format;                   ///< of the trace; "" = recognised by its content
-  int ranks = 0;                        ///< where the trace does not say it; 0 = as it says
-  int model_parallel = 0;               ///< ranks of a model-parallel group, where it is not said
->>>>>>> wt-a
   std::string groups;                   ///< communicator group JSON; "" = none
   std::vector<int> dimensions;          ///< logical dimensions, innermost first; empty = none
   std::string comm_size = "automatic";  ///< what comm_size counts: automatic, collective_size, ...
@@ -409,6 +402,7 @@ struct ReplaySpec {
   std::string compute_format = "bf16";
   std::string recorded_on;         ///< chip part whose durations were recorded; "" = this chip
   int ranks = 0;                   ///< copies of a lone rank, or ranks of a text; 0 = as recorded
+  int model_parallel = 0;          ///< ranks of a model-parallel group, where the trace is silent
   int scale_ranks = 0;             ///< ranks after scaling the data-parallel dimension; 0 = no
   int data_dimension = -1;         ///< index into `dimensions`; -1 = the last
   bool follow_ctrl_deps = false;   ///< wait for control dependencies where the node exists
@@ -418,11 +412,11 @@ struct ReplaySpec {
 /// One of several jobs that share a system.
 struct JobSpec {
   std::string name;
-  std::string scenario;             ///< name or path of a training or replay scenario
-  int chips = 0;                    ///< packages; 0 = as many as its trace has ranks
-  std::string placement = "packed"; ///< packed, spread, or explicit
-  std::string devices;              ///< explicit: packages in rank order, "0-31,64-95"
-  Seconds start;                    ///< when its first task may start
+  std::string scenario;              ///< name or path of a training or replay scenario
+  int chips = 0;                     ///< packages; 0 = as many as its trace has ranks
+  std::string placement = "packed";  ///< packed, spread, or explicit
+  std::string devices;               ///< explicit: packages in rank order, "0-31,64-95"
+  Seconds start;                     ///< when its first task may start
 };
 
 struct NetworkSpec {

@@ -111,6 +111,10 @@ struct TaskGraph {
   std::uint32_t add_single_op(ComputeOp op);
 };
 
+/// What one run of an op sequence costs: durations, energies, FLOPs and bytes of its operations
+/// added up, the clock as their mean over time.
+[[nodiscard]] OpCost sequence_cost(const TaskGraph&, std::uint32_t sequence, const CostModel&);
+
 /// Throws InternalError when an index is out of range or dependencies are cyclic.
 void validate(const TaskGraph&);
 

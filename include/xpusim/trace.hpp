@@ -263,6 +263,14 @@ struct TraceReadOptions {
 [[nodiscard]] RecordedTrace make_permutation(std::uint32_t nodes, std::uint64_t bytes,
                                              std::uint64_t seed);
 
+/// What a run of an unfolded graph would have recorded: one rank per simulated one; compute with
+/// its duration, FLOPs and bytes, collectives by communicator, messages as SEND and RECV, joins as
+/// METADATA nodes.
+[[nodiscard]] RecordedTrace record_graph(const TaskGraph&, const CostModel&);
+/// One collective of all ranks, and nothing else.
+[[nodiscard]] RecordedTrace make_collective_trace(ChakraCollective, std::uint64_t bytes,
+                                                  std::uint32_t ranks);
+
 /// A trace of transfers at fixed times as an htsim connection matrix. Throws InputError, code
 /// trace-format, when it is anything else.
 [[nodiscard]] std::string htsim_cm_text(const RecordedTrace&);

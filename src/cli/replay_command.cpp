@@ -111,6 +111,9 @@ std::function<int()> declare_replay(CLI::App& app, const GlobalOptions& global) 
   app.add_option("--ranks", a->replay.ranks,
                  "Ranks of a trace that holds one for all: a lone recorded rank, a workload text")
       ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--model-parallel", a->replay.model_parallel,
+                 "Ranks of a model-parallel group of a workload text that does not say it")
+      ->check(CLI::Range(1, 1 << 24));
   app.add_option("--scale-ranks", a->replay.scale_ranks,
                  "Add or leave out data-parallel replicas until there are so many ranks")
       ->check(CLI::Range(1, 1 << 24));

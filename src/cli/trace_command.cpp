@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/app.hpp"
+#include "xpusim/simulation.hpp"
 #include "xpusim/trace.hpp"
 #include "xpusim/units.hpp"
 
@@ -169,6 +170,47 @@ struct PermutationArguments {
   std::uint64_t seed = 1;
 };
 
+struct TrainingArguments {
+  std::string scenario, system;
+  std::vector<std::string> overrides;
+};
+
+/// A training scenario's step on its first system, or the one that was named.
+RecordedTrace record(const TrainingArguments& a, const GlobalOptions& global) {
+  Catalogue catalogue = open_catalogue(global, a.overrides);
+  ScenarioSpec scenario = catalogue.load_scenario(a.scenario).first;
+  if (!a.system.empty()) {
+    ScenarioSystemSpec entry;
+    entry.system = a.system;
+    for (const ScenarioSystemSpec& known : scenario.systems)
+      if (known.system == a.system) entry = known;
+    scenario.systems = {entry};
+  }
+  if (scenario.systems.empty())
+    throw InputError("no-systems", "the scenario names no system", "name one with --system");
+  return record_training(resolve_run(catalogue, scenario, 0));
+}
+
+struct CollectiveTraceArguments {
+  std::string type, bytes = "1MiB";
+  std::uint32_t ranks = 0;
+};
+
+ChakraCollective chakra_collective(const std::string& word) {
+  std::vector<std::string> known;
+  for (int i = 0; i <= static_cast<int>(ChakraCollective::barrier); ++i) {
+    const auto type = static_cast<ChakraCollective>(i);
+    std::string name(to_string(type));
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (name == word) return type;
+    known.push_back(name);
+  }
+  const std::string_view near = nearest_word(word, known);
+  throw InputError("unknown-collective", fmt::format("no collective '{}'", word),
+                   near.empty() ? fmt::format("one of {}", fmt::join(known, ", "))
+                                : fmt::format("did you mean '{}'?", near));
+}
+
 std::uint64_t parse_size(const std::string& text) {
   const ParsedQuantity parsed = parse_quantity(text, DimensionOf<Bytes>::value);
   if (!parsed.value) throw InputError("bad-bytes", "--size: " + parsed.message, parsed.help);
@@ -180,7 +222,7 @@ std::uint64_t parse_size(const std::string& text) {
 
 }  // namespace
 
-std::function<int()> declare_trace(CLI::App& app, const GlobalOptions&) {
+std::function<int()> declare_trace(CLI::App& app, const GlobalOptions& global) {
   app.require_subcommand(1);
   std::string table = "Formats:\n";
   for (const TraceFormatInfo& format : trace_formats())
@@ -216,7 +258,40 @@ std::function<int()> declare_trace(CLI::App& app, const GlobalOptions&) {
   permutation->add_option("--seed", permutation_of->seed, "Seed of the random choice")
       ->capture_default_str();
 
-  return [=] {
+  auto training_of = std::make_shared<TrainingArguments>();
+  auto training_write = std::make_shared<WriteArguments>();
+  CLI::App* training = generate->add_subcommand(
+      "training", "The step of a training scenario, all ranks, with the durations of its system");
+  training
+      ->add_option("scenario", training_of->scenario, "Scenario file, or name of one in scenarios/")
+      ->required();
+  add_write_options(*training, *training_write, "chakra");
+  training->add_option("--system", training_of->system,
+                       "Which of its systems, or another (default: the first)");
+  training
+      ->add_option("--set", training_of->overrides,
+                   "Override a value, as in `xpusim run` (repeatable)")
+      ->allow_extra_args(false);
+
+  auto collective_of = std::make_shared<CollectiveTraceArguments>();
+  auto collective_write = std::make_shared<WriteArguments>();
+  CLI::App* collective =
+      generate->add_subcommand("collective", "One collective of all ranks, as Chakra's benchmarks");
+  collective->add_option("type", collective_of->type, "all_reduce, all_to_all, ...")->required();
+  add_write_options(*collective, *collective_write, "chakra");
+  collective->add_option("--ranks", collective_of->ranks, "Number of ranks")
+      ->required()
+      ->check(CLI::Range(1u, 1u << 20));
+  collective->add_option("--bytes", collective_of->bytes, "comm_size")->capture_default_str();
+
+  return [=, &global] {
+    if (training->parsed()) return write_out(record(*training_of, global), *training_write);
+    if (collective->parsed()) {
+      const ChakraCollective type = chakra_collective(collective_of->type);
+      return write_out(
+          make_collective_trace(type, parse_size(collective_of->bytes), collective_of->ranks),
+          *collective_write);
+    }
     if (info->parsed()) {
       const RecordedTrace recorded = info_read->read();
       *as_json ? print_json(recorded) : print_text(recorded);

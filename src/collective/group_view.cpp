@@ -133,6 +133,10 @@ void GroupView::load(std::uint32_t slot, std::uint32_t i, std::uint32_t j, doubl
                      LinkBytes& into) const {
   const DeviceId from = members_[i];
   const DeviceId to = members_[j];
+  if (fabric_->single_route(planes_[slot], from, to, way_)) {
+    for (const LinkId link : way_.links) into.add(link, bytes);
+    return;
+  }
   into.add(fabric_->route(planes_[slot], from, to, flow_hash(from, to)), bytes);
 }
 

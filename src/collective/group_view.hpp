@@ -86,6 +86,7 @@ class GroupView {
   std::vector<PlaneId> planes_;
   std::vector<DeviceId> members_;
   mutable std::vector<Classes> classes_;  ///< by slot; empty until asked for
+  mutable Path way_;                      ///< scratch of load()
   mutable std::unordered_map<std::uint64_t, double> class_latency_;  ///< memo, never iterated
 };
 

@@ -467,6 +467,7 @@ std::vector<TierLoad> tier_loads(const std::vector<double>& tiers) {
 std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<PlaneId>& planes,
                                      const Groups& groups) {
   std::vector<GroupView> views;
+  views.reserve(groups.size());
   for (std::size_t g = 1; g < groups.size(); ++g) views.emplace_back(fabric, planes, groups[g]);
   return views;
 }

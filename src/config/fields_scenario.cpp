@@ -107,25 +107,12 @@ const StructInfo& StructTable<ReplaySpec>::info() {
   static constexpr Field fields[] = {
       field<&ReplaySpec::trace>(
           "trace",
-<<<<<<< HEAD
           "PREFIX of the files PREFIX.<rank>.et, or a file or folder of another format; a relative "
           "path starts at the scenario file.")
           .required(),
       field<&ReplaySpec::format>("format",
                                  "Format of the trace (chakra, simai, goal, ...); empty = "
                                  "recognised by name and content."),
-=======
-          "A file, or PREFIX of PREFIX.<rank>.et; a relative path starts at the scenario file.")
-          .required(),
-      field<&ReplaySpec::format>(
-          "format", "Format of the trace (xpusim trace info --help); empty = by its content."),
-      field<&ReplaySpec::ranks>("ranks", "Ranks, where the trace does not say it; 0 = as it says.")
-          .at_least(0),
-      field<&ReplaySpec::model_parallel>(
-          "model_parallel",
-          "Ranks of a model-parallel group, where the trace does not say it; 0 = as it says.")
-          .at_least(0),
->>>>>>> wt-a
       field<&ReplaySpec::groups>(
           "groups",
           "File of communicator groups (JSON), relative to the scenario file; empty = none."),
@@ -149,6 +136,10 @@ const StructInfo& StructTable<ReplaySpec>::info() {
       field<&ReplaySpec::ranks>("ranks",
                                 "Ranks of a trace that holds one for all (a lone recorded rank, a "
                                 "workload text); 0 = as recorded.")
+          .non_negative(),
+      field<&ReplaySpec::model_parallel>("model_parallel",
+                                         "Ranks of a model-parallel group of a workload text that "
+                                         "does not say it; 0 = as it says.")
           .non_negative(),
       field<&ReplaySpec::scale_ranks>("scale_ranks",
                                       "Ranks after adding or leaving out data-parallel replicas; "

@@ -224,22 +224,7 @@ class StaticProgram {
 
   const OpCost& sequence_cost(std::uint32_t index) {
     std::optional<OpCost>& total = sequence_costs_[index];
-    if (!total) {
-      total.emplace();
-      double clock_seconds = 0.0;
-      total->measured = true;
-      for (const OpRun& run : graph_.op_sequences[index]) {
-        const OpCost one = cost_.cost(graph_.compute_ops[run.op]);
-        total->duration += one.duration * run.repeat;
-        total->flops += one.flops * run.repeat;
-        total->memory_bytes += one.memory_bytes * run.repeat;
-        total->energy += one.energy * run.repeat;
-        total->compute_bound = total->compute_bound || one.compute_bound;
-        total->measured = total->measured && one.measured;
-        clock_seconds += one.clock * one.duration.value() * run.repeat;
-      }
-      if (total->duration.value() > 0.0) total->clock = clock_seconds / total->duration.value();
-    }
+    if (!total) total = xpusim::sequence_cost(graph_, index, cost_);
     return *total;
   }
 

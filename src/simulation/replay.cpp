@@ -21,7 +21,6 @@ CommGroups read_groups(const std::string& path) {
   return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
 }
 
-<<<<<<< HEAD
 /// Recorded durations on another chip: compute by the ratio of the peaks of the format, memory by
 /// that of the bandwidths (the roofline's two sides).
 void scale_durations(const ReplaySpec& replay, const ChipSpec& chip, const ChipSpec& recorded_on,
@@ -44,30 +43,6 @@ void scale_durations(const ReplaySpec& replay, const ChipSpec& chip, const ChipS
       recorded_on.info.name, trace.options.compute_scale, replay.compute_format,
       trace.options.memory_scale));
 }
-=======
-}  // namespace
-
-void simulate_replay(const RunContext& context, SystemResult& result) {
-  const ScenarioSpec& scenario = context.input().scenario;
-  const RecordedTrace recorded =
-      read_trace(scenario.replay.trace, scenario.replay.format,
-                 {static_cast<std::uint32_t>(scenario.replay.ranks),
-                  static_cast<std::uint32_t>(scenario.replay.model_parallel)});
-  const ChakraTrace& trace = recorded.trace;
-  ReplayOptions options = recorded.options;
-  result.notes.insert(result.notes.end(), recorded.notes.begin(), recorded.notes.end());
-  options.timing =
-      scenario.replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
-  options.compute_format = scenario.replay.compute_format;
-  if (!scenario.replay.dimensions.empty())
-    options.dimensions.assign(scenario.replay.dimensions.begin(), scenario.replay.dimensions.end());
-  if (scenario.replay.comm_size == "collective_size")
-    options.comm_size = CommSizeConvention::collective_size;
-  if (scenario.replay.comm_size == "one_rank_input")
-    options.comm_size = CommSizeConvention::one_rank_input;
-  if (!scenario.replay.groups.empty()) options.groups = read_groups(scenario.replay.groups);
-  const Replay replay = build_replay(trace, context.devices_used(), options);
->>>>>>> wt-a
 
 Fidelity replay_fidelity(const ScenarioSpec& scenario, std::size_t ranks) {
   Fidelity fidelity = scenario.network.fidelity;
@@ -88,8 +63,9 @@ Fidelity replay_fidelity(const ScenarioSpec& scenario, std::size_t ranks) {
 
 RecordedTrace load_trace(const ReplaySpec& replay, const ChipSpec& chip,
                          const std::optional<ChipSpec>& recorded_on) {
-  RecordedTrace trace =
-      read_trace(replay.trace, replay.format, {.ranks = static_cast<std::uint32_t>(replay.ranks)});
+  RecordedTrace trace = read_trace(replay.trace, replay.format,
+                                   {static_cast<std::uint32_t>(replay.ranks),
+                                    static_cast<std::uint32_t>(replay.model_parallel)});
   ReplayOptions& options = trace.options;
   options.timing = replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
   options.compute_format = replay.compute_format;

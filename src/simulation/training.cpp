@@ -108,4 +108,27 @@ void simulate_training(const RunContext& context, SystemResult& result) {
   out.memory_bytes_per_chip = memory_of(memory, dies, input.chip.memory.capacity);
 }
 
+RecordedTrace record_training(const RunInput& input) {
+  if (input.scenario.kind != ScenarioKind::training || !input.model)
+    throw InputError("no-training",
+                     fmt::format("'{}' is no training scenario", input.scenario.info.name),
+                     "name one whose workload is training");
+  const RunContext context(input, {});
+  if (context.devices_used() > kUnfoldedRanks * 4)
+    throw InputError("too-many-ranks", fmt::format("a trace of {} ranks", context.devices_used()),
+                     fmt::format("record at most {}: fewer replicas, then replay with more "
+                                 "(--scale-ranks)",
+                                 kUnfoldedRanks * 4));
+  RecordedTrace trace;
+  std::vector<std::string> notes;
+  const TrainingGraph step = build_training_graph(context, input.scenario, *input.model,
+                                                  context.devices_used(), Folding::off, notes);
+  trace = record_graph(step.graph, context.cost());
+  trace.trace.prefix = input.scenario.info.name;
+  trace.notes = std::move(notes);
+  trace.notes.push_back(
+      fmt::format("durations of {} on {}", step.layout.to_string(), input.system.info.name));
+  return trace;
+}
+
 }  // namespace xpusim

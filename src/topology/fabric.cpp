@@ -155,6 +155,20 @@ std::vector<Path> switch_hop(const Layout& layout, const std::vector<FabricLink>
 
 }  // namespace
 
+bool Fabric::single_route(PlaneId plane, DeviceId from, DeviceId to, Path& path) const {
+  const Layout& layout = layouts_[plane];
+  const std::uint32_t a = position_of(plane, from), b = position_of(plane, to);
+  if (layout.hashed || layout.faulty || layout.alive != 1 || from == to ||
+      layout.shape->variants(layout, a, b) != 1)
+    return false;
+  path.links.clear();
+  path.latency = Seconds(layout.endpoint_latency);
+  path.share = 1.0;
+  Walk walk(layout, instance_of(plane, from), path);
+  layout.shape->walk(layout, a, b, 0, 0, walk);
+  return true;
+}
+
 Fabric::DeviceLinks Fabric::device_links(PlaneId plane, DeviceId device) const {
   const Layout& layout = layouts_[plane];
   const std::uint32_t instance = instance_of(plane, device), local = position_of(plane, device);

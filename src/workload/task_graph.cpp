@@ -133,4 +133,22 @@ void validate(const TaskGraph& graph) {
   check_acyclic(graph);
 }
 
+OpCost sequence_cost(const TaskGraph& graph, std::uint32_t sequence, const CostModel& cost) {
+  OpCost total;
+  double clock_seconds = 0.0;
+  total.measured = true;
+  for (const OpRun& run : graph.op_sequences[sequence]) {
+    const OpCost one = cost.cost(graph.compute_ops[run.op]);
+    total.duration += one.duration * run.repeat;
+    total.flops += one.flops * run.repeat;
+    total.memory_bytes += one.memory_bytes * run.repeat;
+    total.energy += one.energy * run.repeat;
+    total.compute_bound = total.compute_bound || one.compute_bound;
+    total.measured = total.measured && one.measured;
+    clock_seconds += one.clock * one.duration.value() * run.repeat;
+  }
+  if (total.duration.value() > 0.0) total.clock = clock_seconds / total.duration.value();
+  return total;
+}
+
 }  // namespace xpusim
