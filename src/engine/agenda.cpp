@@ -6,7 +6,7 @@
 namespace xpusim::engine {
 
 void Agenda::set(std::uint32_t id, double date) {
-  if (id >= entries_.size()) entries_.resize(id + 1);
+  while (id >= entries_.size()) entries_.emplace_back();
   const std::uint32_t old = entries_[id].group;
   if (old != kNone && heap_[groups_[old].place].date == date) return;
   std::uint32_t& hint = recent(date);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/pages.hpp"
+
 namespace xpusim::engine {
 
 /// Entries, numbered by the user, by the date at which each has something to do. Those of one date
@@ -41,7 +43,7 @@ class Agenda {
   void put(std::size_t place, Node node);
   void erase(std::uint32_t group);
 
-  std::vector<Entry> entries_;
+  Pages<Entry> entries_;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
   std::vector<Node> heap_;

@@ -26,7 +26,9 @@ MaxMin::Flow MaxMin::add_flow(std::span<const ResourceId> route, double bound, s
     free_[length] = flows_[id].tag;
   } else {
     id = static_cast<Flow>(flows_.size());
-    flows_.push_back({.route = static_cast<std::uint32_t>(cells_.size()), .length = length});
+    FlowState& flow = flows_.emplace_back();
+    flow.route = static_cast<std::uint32_t>(cells_.size());
+    flow.length = length;
     cells_.resize(cells_.size() + length);
   }
   FlowState& flow = flows_[id];
@@ -214,6 +216,13 @@ bool MaxMin::settle_bounded(double level, const Changed& changed) {
 // The flows on the resources that are full at this level.
 void MaxMin::settle_fullest(double level, const Changed& changed) {
   const bool last_round = shares_.empty();
+  if (last_round && open_ > flows_.size() / 2) {  // the same in the order of memory
+    for (std::size_t i = 0; i < flows_.size(); ++i) {
+      if (flows_[i].state == State::open) settle(flows_[i], level, changed);
+    }
+    open_ = 0;
+    return;
+  }
   lowered_.clear();
   for (const std::uint32_t full : fullest_) {
     for (const Flow f : resources_[full].flows) {

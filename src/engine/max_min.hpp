@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/pages.hpp"
+
 namespace xpusim::engine {
 
 /// A directed link or a processor.
@@ -90,7 +92,7 @@ class MaxMin {
   double take_fullest();
 
   std::vector<Resource> resources_;
-  std::vector<FlowState> flows_;
+  Pages<FlowState> flows_;
   std::vector<std::uint32_t> cells_;  // the routes
   std::vector<Flow> free_;            // per length of route, first of the flows that are nobody's
   Flow gone_ = kNone;                 // first of the flows that are gone

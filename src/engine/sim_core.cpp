@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/agenda.hpp"
+#include "engine/pages.hpp"
 
 namespace xpusim::engine {
 namespace {
@@ -218,7 +219,7 @@ class SimCore::Impl final : public simgrid::kernel::resource::Model {
   std::size_t pending_ = 0;
   MaxMin solver_;
   Agenda agenda_;
-  std::vector<Slot> slots_;
+  Pages<Slot> slots_;
   std::uint32_t free_ = kNone;  // first of the free slots
   std::vector<std::uint32_t> due_;
 };
