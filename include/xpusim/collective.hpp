@@ -50,7 +50,7 @@ struct Message {
                 chunks = 0;  ///< which chunks of the buffer travel (for the data-movement test)
   std::uint32_t chunk_stride = 1;  ///< distance between them
   bool reduce = false;             ///< the receiver adds (true) or copies (false)
-  std::uint32_t plane_slot = 0;    ///< index into CollectivePlan::planes
+  std::uint8_t plane_slot = 0;     ///< index into CollectivePlan::planes
   std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
 };
 /// The full message-level schedule: a message starts when all messages it depends on have arrived.
