@@ -52,7 +52,7 @@ struct Message {
   std::uint32_t chunk_stride = 1;          ///< distance between them
   std::uint32_t rows = 1, row_stride = 0;  ///< and so often, so far apart: an array of chunks
   bool reduce = false;                     ///< the receiver adds (true) or copies (false)
-  std::uint32_t plane_slot = 0;            ///< index into CollectivePlan::planes
+  std::uint8_t plane_slot = 0;             ///< index into CollectivePlan::planes
   std::uint32_t first_dependency = 0, dependencies = 0;  ///< into MessageDag::dependency_ids
 };
 /// The full message-level schedule: a message starts when all messages it depends on have arrived.

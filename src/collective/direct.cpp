@@ -64,6 +64,7 @@ Traffic traffic(const Request& r) {
 template <class Chunk>
 void exchange(const Request& r, DagBuilder& dag, const Message& model,
               std::span<const DagBuilder::Range> after, Chunk chunk) {
+  dag.reserve(dag.size() + std::size_t{r.ranks()} * (r.ranks() - 1), 0);
   for (std::uint32_t i = 0; i < r.ranks(); ++i) {
     for (std::uint32_t d = 1; d < r.ranks(); ++d) {
       const std::uint32_t j = (i + d) % r.ranks();

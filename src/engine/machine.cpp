@@ -1,7 +1,7 @@
 #include "xpusim/machine.hpp"
 
 #include <algorithm>
-#include <map>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -45,6 +45,8 @@ struct Machine::Impl {
   }
 
   static constexpr std::uint32_t kNoResource = 0xffffffffu;
+  static constexpr std::uint64_t kNoPair = ~std::uint64_t{0};
+  static constexpr std::size_t kRoutesPerSender = 8;
 
   /// Links become resources of the solver when something first crosses them.
   ResourceId link(LinkId id) {
@@ -95,6 +97,16 @@ struct Machine::Impl {
     u.occupied.erase(it);
   }
 
+  /// Messages in a row that wait for the same ones.
+  struct Gate {
+    std::uint32_t first = 0;    // they end where those of the next gate begin
+    std::uint32_t waiting = 0;  // messages still to arrive
+  };
+  struct CachedRoute {
+    std::uint64_t pair = kNoPair;
+    std::vector<Path> paths;
+  };
+
   /// A plan on its way.
   struct Run {
     Impl* machine = nullptr;
@@ -112,10 +124,11 @@ struct Machine::Impl {
     double late = 2e-9;          // by how much; less is rounding
     // flow fidelity
     MessageDag dag;
-    std::vector<std::uint32_t> waiting;     // dependencies left, per message
+    std::vector<Gate> gates;                // and one beyond the last
     std::vector<std::uint16_t> open_paths;  // sub-flows left, per message
-    std::vector<std::uint32_t> successor_begin, successors;
-    std::unordered_map<std::uint64_t, std::vector<Path>> routes;
+    // Gates that wait for message m: gate_ids[gate_begin[m] .. gate_begin[m + 1]).
+    std::vector<std::uint32_t> gate_begin, gate_ids;
+    std::vector<CachedRoute> routes;
     std::size_t messages_left = 0;
   };
 
@@ -198,51 +211,76 @@ struct Machine::Impl {
 
   void start_messages(Run* r) {
     r->dag = lower_messages(context, *r->plan, r->members);
-    const MessageDag& dag = r->dag;
-    const std::size_t n = dag.messages.size();
+    const std::size_t n = r->dag.messages.size();
     r->messages_left = n;
     if (n == 0) return finish(r);
-    r->waiting.resize(n);
     r->open_paths.assign(n, 0);
-    r->successor_begin.assign(n + 1, 0);
-    // Messages may share a range of dependency_ids: count by message.
-    for (const Message& m : dag.messages) {
-      for (std::uint32_t k = 0; k < m.dependencies; ++k) {
-        ++r->successor_begin[dag.dependency_ids[m.first_dependency + k] + 1];
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) r->successor_begin[i + 1] += r->successor_begin[i];
-    r->successors.resize(r->successor_begin[n]);
-    std::vector<std::uint32_t> fill(r->successor_begin.begin(), r->successor_begin.end() - 1);
-    for (std::size_t i = 0; i < n; ++i) {
-      const Message& m = dag.messages[i];
-      r->waiting[i] = m.dependencies;
-      for (std::uint32_t k = 0; k < m.dependencies; ++k) {
-        r->successors[fill[dag.dependency_ids[m.first_dependency + k]]++] =
-            static_cast<std::uint32_t>(i);
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (dag.messages[i].dependencies == 0) start_message(r, static_cast<std::uint32_t>(i));
+    r->routes.resize((r->members.size() + 1) * kRoutesPerSender);
+    make_gates(r);
+    for (std::uint32_t g = 0; g + 1 < r->gates.size(); ++g) {
+      if (r->gates[g].waiting == 0) open_gate(r, g);
     }
   }
 
-  const std::vector<Path>& paths_of(Run* r, const Message& m) {
-    const std::uint64_t key = (static_cast<std::uint64_t>(m.plane_slot) << 58) ^
-                              (static_cast<std::uint64_t>(m.from) << 29) ^ m.to;
-    const auto [it, fresh] = r->routes.try_emplace(key);
-    if (fresh) {
-      const PlaneId plane = r->plan->planes.at(m.plane_slot);
-      if (m.to == kSwitch) {
-        it->second = fabric.to_switch(plane, r->members[m.from]);
-      } else if (m.from == kSwitch) {
-        it->second = fabric.from_switch(plane, r->members[m.to]);
-      } else {
-        const DeviceId from = r->members[m.from], to = r->members[m.to];
-        it->second = fabric.route(plane, from, to, flow_hash(from, to));
+  void make_gates(Run* r) {
+    MessageDag& dag = r->dag;
+    const std::size_t n = dag.messages.size();
+    std::vector<std::uint32_t>& begin = r->gate_begin;
+    const auto opens_gate = [&](std::size_t i) {
+      const Message& m = dag.messages[i];
+      const Message& before = dag.messages[i - (i > 0 ? 1 : 0)];
+      return i == 0 || m.dependencies != before.dependencies ||
+             (m.dependencies > 0 && m.first_dependency != before.first_dependency);
+    };
+    std::size_t gates = 0;
+    for (std::size_t i = 0; i < n; ++i) gates += opens_gate(i) ? 1 : 0;
+    r->gates.reserve(gates + 1);
+    begin.assign(n + 1, 0);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!opens_gate(i)) continue;
+      const Message& m = dag.messages[i];
+      r->gates.push_back({static_cast<std::uint32_t>(i), m.dependencies});
+      for (std::uint32_t k = 0; k < m.dependencies; ++k) {
+        ++begin[dag.dependency_ids[m.first_dependency + k]];
       }
     }
-    return it->second;
+    r->gates.push_back({static_cast<std::uint32_t>(n), 0});
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    r->gate_ids.resize(begin[n]);
+    for (auto g = static_cast<std::uint32_t>(gates); g-- > 0;) {  // from the ends to the beginnings
+      const Message& m = dag.messages[r->gates[g].first];
+      for (std::uint32_t k = 0; k < m.dependencies; ++k) {
+        r->gate_ids[--begin[dag.dependency_ids[m.first_dependency + k]]] = g;
+      }
+    }
+    dag.dependency_ids = {};
+  }
+
+  void open_gate(Run* r, std::uint32_t gate) {
+    for (std::uint32_t id = r->gates[gate].first; id < r->gates[gate + 1].first; ++id) {
+      start_message(r, id);
+    }
+  }
+
+  // Remembers few routes per sender: a ring uses one many times, an all-to-all many once.
+  const std::vector<Path>& paths_of(Run* r, const Message& m) {
+    const std::uint64_t pair = (static_cast<std::uint64_t>(m.plane_slot) << 58) ^
+                               (static_cast<std::uint64_t>(m.from) << 29) ^ m.to;
+    const std::size_t sender = m.from == kSwitch ? r->members.size() : m.from;
+    CachedRoute& route =
+        r->routes[sender * kRoutesPerSender + flow_hash(m.plane_slot, m.to) % kRoutesPerSender];
+    if (route.pair == pair) return route.paths;
+    route.pair = pair;
+    const PlaneId plane = r->plan->planes.at(m.plane_slot);
+    if (m.to == kSwitch) {
+      route.paths = fabric.to_switch(plane, r->members[m.from]);
+    } else if (m.from == kSwitch) {
+      route.paths = fabric.from_switch(plane, r->members[m.to]);
+    } else {
+      const DeviceId from = r->members[m.from], to = r->members[m.to];
+      route.paths = fabric.route(plane, from, to, flow_hash(from, to));
+    }
+    return route.paths;
   }
 
   void start_message(Run* r, std::uint32_t id) {
@@ -261,9 +299,9 @@ struct Machine::Impl {
 
   void end_message(Run* r, std::uint32_t id) {
     if (--r->open_paths[id] > 0) return;
-    for (std::uint32_t k = r->successor_begin[id]; k < r->successor_begin[id + 1]; ++k) {
-      const std::uint32_t next = r->successors[k];
-      if (--r->waiting[next] == 0) start_message(r, next);
+    for (std::uint32_t k = r->gate_begin[id]; k < r->gate_begin[id + 1]; ++k) {
+      const std::uint32_t gate = r->gate_ids[k];
+      if (--r->gates[gate].waiting == 0) open_gate(r, gate);
     }
     if (--r->messages_left == 0) finish(r);
   }

@@ -6,17 +6,17 @@
 #include <memory>
 #include <span>
 
-namespace xpusim::engine {
+#include "engine/max_min.hpp"
 
-/// A directed link or a processor of one SimCore.
-enum class ResourceId : std::uint32_t {};
+namespace xpusim::engine {
 
 /// A work that was started; stays valid (and inert) after the work has ended.
 enum class WorkId : std::uint64_t {};
 
 using Callback = std::function<void()>;
 
-/// Simulated time and max-min fair sharing, on top of SimGrid; the only code that touches it.
+/// Simulated time, which SimGrid drives, and max-min fair sharing; the only code that touches
+/// SimGrid.
 ///
 /// Callbacks run from run(), in order of simulated time; those of one instant run in the order in
 /// which their activities were started. They may start and cancel activities; what they start never
