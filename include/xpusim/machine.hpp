@@ -47,7 +47,7 @@ class Machine {
 
   /// Runs until nothing is left.
   void run();
-  [[nodiscard]] std::uint64_t activities() const;  ///< SimGrid activities started so far
+  [[nodiscard]] std::uint64_t activities() const;  ///< flows, works and timers started so far
 
  private:
   struct Impl;

@@ -98,6 +98,6 @@ inline constexpr std::array<Word, 10> component_kinds{"cpu",    "memory",  "nic"
 inline constexpr std::array<Word, 10> collective_types{
     "ALL_REDUCE", "REDUCE_SCATTER", "ALL_GATHER", "ALL_TO_ALL", "BROADCAST",
     "REDUCE",     "GATHER",         "SCATTER",    "BARRIER",    "SEND_RECV"};
-inline constexpr std::array<Word, 6> traffic_kinds{"tp", "cp", "ep", "pp", "dp", "kv"};
+inline constexpr std::array<Word, 7> traffic_kinds{"tp", "cp", "ep", "pp", "dp", "kv", "other"};
 
 }  // namespace xpusim::config

@@ -1,6 +1,6 @@
 // Folding of recorded traces: ranks that do the same are simulated once, and nothing else changes.
-#include <catch2/catch.hpp>
 #include <fmt/core.h>
+#include <catch2/catch.hpp>
 
 #include "scenarios.hpp"
 #include "support/temporary_folder.hpp"
@@ -81,9 +81,8 @@ void equal_runs(const SystemResult& a, const SystemResult& b) {
 }
 
 bool has_note(const SystemResult& result, const std::string& text) {
-  return std::any_of(result.notes.begin(), result.notes.end(), [&](const std::string& note) {
-    return note.find(text) != std::string::npos;
-  });
+  return std::any_of(result.notes.begin(), result.notes.end(),
+                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
 }
 
 }  // namespace
@@ -119,10 +118,10 @@ TEST_CASE("a straggler splits the classes and is not lost", "[simulation][replay
   const SystemResult folded = run(trace, "gb200-nvl72", Folding::automatic);
   const SystemResult unfolded = run(trace, "gb200-nvl72", Folding::off);
   equal_runs(folded, unfolded);
-  CHECK_THAT(folded.replay->makespan_s,
-             WithinRel(run(Pipeline(2, 8), "gb200-nvl72", Folding::off).replay->makespan_s +
-                           3 * 500e-6,
-                       0.05));
+  CHECK_THAT(
+      folded.replay->makespan_s,
+      WithinRel(run(Pipeline(2, 8), "gb200-nvl72", Folding::off).replay->makespan_s + 3 * 500e-6,
+                0.05));
 }
 
 TEST_CASE("what is folded and why not is reported", "[simulation][replay][folding]") {
@@ -176,17 +175,16 @@ TEST_CASE("durations of another chip scale by peak and by memory bandwidth",
   load.duration_nanos = 2'000'000;
   file.add(load, "load", {0});
   write_file(folder / "t.0.et", file);
-  ScenarioSpec scenario = replay_scenario(folder / "t", "dgx-b200");
+  ScenarioSpec scenario = replay_scenario(folder / "t", "hgx-b200");
   const double own = simulate_forked(scenario).replay->makespan_s;
   CHECK_THAT(own, WithinRel(3e-3, 1e-9));
   scenario.replay.recorded_on = "nvidia-h100-sxm";
   const double moved = simulate_forked(scenario).replay->makespan_s;
   Catalogue catalogue({{kConfigs}, {}});
   const ChipSpec h100 = catalogue.load<ChipSpec>("nvidia-h100-sxm");
-  const ChipSpec b200 =
-      catalogue.load<ChipSpec>(catalogue.load<SystemSpec>("dgx-b200").chip);
+  const ChipSpec b200 = catalogue.load<ChipSpec>(catalogue.load<SystemSpec>("hgx-b200").chip);
   // COMP x peak(from) / peak(to), MEM x bandwidth(from) / bandwidth(to)
   const double expected = 1e-3 * h100.peak.at("bf16").value() / b200.peak.at("bf16").value() +
-      2e-3 * h100.memory.bandwidth.value() / b200.memory.bandwidth.value();
+                          2e-3 * h100.memory.bandwidth.value() / b200.memory.bandwidth.value();
   CHECK_THAT(moved, WithinRel(expected, 1e-9));
 }

@@ -141,6 +141,7 @@ TEST_CASE("the critical path of a replay sums to its makespan at every fidelity"
   for (const Fidelity fidelity : {Fidelity::flow, Fidelity::fluid, Fidelity::analytic}) {
     ScenarioSpec scenario = load("replay/gpt-tp2-dp2.json");
     scenario.network.fidelity = fidelity;
+    scenario.folding = Folding::off;
     const SystemResult r = ask(scenario, {true, {"dp_0@2"}, {}}).first;
     REQUIRE(r.replay);
     CHECK_THAT(sum_of(*r.critical_path), WithinRel(r.replay->makespan_s, 1e-9));
@@ -195,6 +196,7 @@ TEST_CASE("the timeline of a replay is valid at every fidelity", "[simulation][t
   for (const Fidelity fidelity : {Fidelity::flow, Fidelity::fluid, Fidelity::analytic}) {
     ScenarioSpec scenario = load("replay/gpt-tp2-dp2.json");
     scenario.network.fidelity = fidelity;
+    scenario.folding = Folding::off;
     const auto [r, text] = ask(scenario, {}, 1'000'000);
     const TraceEvents t = check_trace_events(text);
     INFO(joined(t.faults));

@@ -1,6 +1,6 @@
 // Jobs side by side, messages through hashed paths, and traces that runs leave behind.
-#include <catch2/catch.hpp>
 #include <fmt/core.h>
+#include <catch2/catch.hpp>
 
 #include "scenarios.hpp"
 #include "support/temporary_folder.hpp"
@@ -17,15 +17,15 @@ namespace {
 /// Replay scenarios of one ring all-reduce each, and a scenario that runs several of them.
 class Jobs {
  public:
-  Jobs(std::uint32_t ranks, std::uint64_t bytes) {
+  Jobs(std::uint32_t ranks, std::uint64_t bytes, std::string system = "dgx-h100-cluster",
+       std::vector<std::string> overrides = {})
+      : system_(std::move(system)), overrides_(std::move(overrides)) {
     ChakraFile file;
     file.add(collective(ChakraCollective::all_reduce, bytes), "all-reduce");
-    for (std::uint32_t r = 0; r < ranks; ++r)
-      write_file(folder_ / fmt::format("t.{}.et", r), file);
-    folder_.write("one.json",
-                  R"({"schema": 1, "kind": "scenario", "name": "one", "question": "?",)"
-                  R"( "workload": "replay", "replay": {"trace": "t"},)"
-                  R"( "systems": [{"system": "dgx-h100"}]})");
+    for (std::uint32_t r = 0; r < ranks; ++r) write_file(folder_ / fmt::format("t.{}.et", r), file);
+    folder_.write("one.json", R"({"schema": 1, "kind": "scenario", "name": "one", "question": "?",)"
+                              R"( "workload": "replay", "replay": {"trace": "t"},)"
+                              R"( "systems": [{"system": "dgx-h100"}]})");
   }
 
   [[nodiscard]] SystemResult run(const std::string& jobs, const std::string& extra = "",
@@ -33,11 +33,11 @@ class Jobs {
     folder_.write("jobs.json",
                   fmt::format(R"({{"schema": 1, "kind": "scenario", "name": "jobs",)"
                               R"( "question": "?", "workload": "jobs", "jobs": [{}]{},)"
-                              R"( "systems": [{{"system": "dgx-h100-cluster", "nodes": 4}}]}})",
-                              jobs, extra));
+                              R"( "systems": [{{"system": "{}"}}]}})",
+                              jobs, extra, system_));
     const std::string path = folder_ / "jobs.json";
     return system_result_from_json(forked([&] {
-      Catalogue catalogue({{kConfigs}, {}});
+      Catalogue catalogue({{kConfigs}, overrides_});
       const auto [scenario, document] = catalogue.load_scenario(path);
       RunInput input = resolve_run(catalogue, scenario, 0);
       input.only_job = only;
@@ -47,11 +47,12 @@ class Jobs {
 
  private:
   TemporaryFolder folder_;
+  std::string system_;
+  std::vector<std::string> overrides_;
 };
 
-constexpr const char* kTwo =
-    R"({"name": "a", "scenario": "one.json", "placement": "spread"},)"
-    R"({"name": "b", "scenario": "one.json", "placement": "spread"})";
+constexpr const char* kTwo = R"({"name": "a", "scenario": "one.json", "placement": "spread"},)"
+                             R"({"name": "b", "scenario": "one.json", "placement": "spread"})";
 
 }  // namespace
 
@@ -73,24 +74,22 @@ TEST_CASE("jobs that share no link take as long as alone", "[simulation][jobs]")
 }
 
 TEST_CASE("two equal jobs on the same uplinks halve each other, and the link and job are named",
-          "[simulation][jobs]") {
-  // Spread over four nodes, both rings leave every node over the same uplinks when the leaves are
-  // oversubscribed: each gets half of a link that one alone would fill.
-  const Jobs jobs(16, 256 << 20);
-  const std::string plane = R"(, "network": {"planes": {"other": "ib"},)"
-                            R"( "algorithms": {"ALL_REDUCE": "ring"}})";
-  SystemResult together = jobs.run(kTwo, plane);
-  compare_with_alone(together, {jobs.run(kTwo, plane, 0), jobs.run(kTwo, plane, 1)});
+          "[simulation][jobs][closed-form]") {
+  // One package of each of 16 nodes per job. A leaf is a node and passes on what one of its eight
+  // packages injects: alone a ring fills it, two get half of it each.
+  const Jobs jobs(16, 256 << 20, "cloudmatrix-384",
+                  {"system.cloudmatrix-384.planes.ub.oversubscription=8"});
+  const std::string ring = R"(, "network": {"algorithms": {"ALL_REDUCE": "ring"}})";
+  SystemResult together = jobs.run(kTwo, ring);
+  compare_with_alone(together, {jobs.run(kTwo, ring, 0), jobs.run(kTwo, ring, 1)});
   REQUIRE(together.jobs.size() == 2);
   for (const JobResult& job : together.jobs) {
     INFO(job.name << " slow-down " << job.slowdown);
-    CHECK(job.slowdown >= 1.0 - 1e-9);
-    CHECK(job.time_s >= job.alone_s * (1 - 1e-9));
-    if (job.slowdown > 1.01) {
-      CHECK(job.cause.substr(0, 3) == "ib/");
-      CHECK(job.culprit == (job.name == "a" ? "b" : "a"));
-      CHECK_THAT(job.contention_s, WithinRel(job.time_s - job.alone_s, 0.02));
-    }
+    CHECK_THAT(job.slowdown, WithinRel(2.0, 0.05));  // latencies do not double
+    CHECK(job.slowdown < 2.0);
+    CHECK(job.cause.substr(0, 8) == "ub/leaf-");
+    CHECK(job.culprit == (job.name == "a" ? "b" : "a"));
+    CHECK_THAT(job.contention_s, WithinRel(job.time_s - job.alone_s, 1e-6));
   }
 }
 
@@ -107,7 +106,7 @@ TEST_CASE("placements that cannot be are refused", "[simulation][jobs][refusal]"
   const std::string at = R"({"name": "a", "scenario": "one.json", "placement": "explicit",)";
   CHECK_THAT(refusal(at + R"( "devices": "0-6"})"), Contains("lists 7 devices for 8 packages"));
   CHECK_THAT(refusal(at + R"( "devices": "0-7x"})"), Contains("has the devices '0-7x'"));
-  CHECK_THAT(refusal(at + R"( "devices": "28-35"})"), Contains("the system has 32"));
+  CHECK_THAT(refusal(at + R"( "devices": "1020-1027"})"), Contains("the system has 1024"));
   CHECK_THAT(refusal(at + R"( "devices": "0-7"}, )" +
                      R"({"name": "b", "scenario": "one.json", "placement": "explicit",)" +
                      R"( "devices": "7-14"})"),
