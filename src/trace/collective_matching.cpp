@@ -240,7 +240,7 @@ struct MessageEnd {
   const Place p = ranks.place(end.here, end.position);
   throw InputError("trace-message",
                    fmt::format("{} of rank {} {}", ranks.programs().describe(p), p.rank, what),
-                   "record all ranks of one run, or allow unmatched messages");
+                   "record all ranks of one run");
 }
 
 void sort_by_key(std::vector<MessageEnd>& ends) {

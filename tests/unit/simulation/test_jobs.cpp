@@ -106,7 +106,7 @@ TEST_CASE("placements that cannot be are refused", "[simulation][jobs][refusal]"
   const std::string at = R"({"name": "a", "scenario": "one.json", "placement": "explicit",)";
   CHECK_THAT(refusal(at + R"( "devices": "0-6"})"), Contains("lists 7 devices for 8 packages"));
   CHECK_THAT(refusal(at + R"( "devices": "0-7x"})"), Contains("has the devices '0-7x'"));
-  CHECK_THAT(refusal(at + R"( "devices": "1020-1027"})"), Contains("the system has 1024"));
+  CHECK_THAT(refusal(at + R"( "devices": "16380-16387"})"), Contains("the system has 16384"));
   CHECK_THAT(refusal(at + R"( "devices": "0-7"}, )" +
                      R"({"name": "b", "scenario": "one.json", "placement": "explicit",)" +
                      R"( "devices": "7-14"})"),
