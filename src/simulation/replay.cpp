@@ -102,7 +102,12 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   ReplayResult& out = result.replay.emplace();
   out.makespan_s = run.makespan.value();
   out.ranks = trace.trace.ranks.size();
-  out.tasks = run.tasks;
+  for (const Task& task : replay.graph.tasks)
+    out.tasks += replay.graph.ranks[task.rank].multiplicity;
+  if (const std::uint64_t idle = context.devices_used() - out.ranks; idle > 0)
+    result.notes.push_back(fmt::format(
+        "{} of {} devices carry no rank; they idle, and their power counts (limit them with chips)",
+        idle, context.devices_used()));
   out.breakdown_s = breakdown;
   std::vector<double> idle;
   for (const auto& plan : run.transfer_plans) idle.push_back(plan ? plan->idle_time.value() : 0);

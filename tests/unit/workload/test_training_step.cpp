@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -258,39 +257,26 @@ TEST_CASE("every configuration runs to its end", "[workload][property]") {
             }
 }
 
-TEST_CASE("the 405B step on 16,384 devices folds into at most 60,000 tasks in well under a second",
-          "[workload][bench]") {
+TEST_CASE("the 405B step on 16,384 devices folds into at most 60,000 tasks", "[workload]") {
   ParallelismSpec p = parallelism(8, 16, 8);
   TrainingSpec t;
   t.global_batch = 2048;
   t.sequence = 8192;
   const ModelSpec m = model("Llama-3.1-405B");
   const Fabric fabric = small_fabric(2048, 8);
-  const auto begin = std::chrono::steady_clock::now();
   const TaskGraph graph = build_training_step(m, p, t, fabric, {});
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("405B folded: {} tasks, {} op sequences, {} operations in {:.1f} ms\n",
-             graph.tasks.size(), graph.op_sequences.size(), graph.compute_ops.size(),
-             1e3 * took.count());
   validate(graph);
   CHECK(graph.tasks.size() <= 60000);
-  CHECK(took.count() < 0.5);
   const auto outcome = test_graphs::run_graph(graph, [](const Task&) { return 1.0; });
   CHECK(outcome.finished == graph.tasks.size());
 }
 
-TEST_CASE("512 ranks unfold in under two seconds", "[workload][bench]") {
+TEST_CASE("an unfolded step has every rank", "[workload]") {
   ParallelismSpec p = parallelism(8, 16, 8);
   TrainingSpec t;
   t.global_batch = 64;
   t.sequence = 8192;
-  const Fabric fabric = small_fabric(64, 8);
-  const auto begin = std::chrono::steady_clock::now();
   const TaskGraph graph =
-      build_training_step(model("Llama-3.1-405B"), p, t, fabric, {}, {.fold = false});
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("405B on 512 ranks unfolded: {} tasks in {:.0f} ms\n", graph.tasks.size(),
-             1e3 * took.count());
+      build_training_step(model("Llama-3.1-405B"), p, t, small_fabric(64, 8), {}, {.fold = false});
   CHECK(graph.ranks.size() == 512);
-  CHECK(took.count() < 2);
 }
