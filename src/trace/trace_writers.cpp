@@ -36,6 +36,10 @@ class FileBatch {
   /// Throws when the file is there and must not be replaced.
   void require_free(const std::string& path) const {
     std::error_code error;
+    const fs::file_status there = fs::status(path, error);
+    if (fs::exists(there) && !fs::is_regular_file(there))
+      throw InputError("trace-write", fmt::format("{} is no regular file", path),
+                       "choose another name: a device or folder is never replaced");
     if (!force_ && fs::exists(path, error))
       throw InputError("trace-write", fmt::format("{} is there already", path),
                        "choose another name, or replace it with --force");

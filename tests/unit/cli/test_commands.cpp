@@ -385,6 +385,65 @@ TEST_CASE("trace info of an empty file, or of a trace without nodes, exits 2", "
   CHECK_THAT(without.err, Contains("error[trace-empty]"));
 }
 
+TEST_CASE("a trace never replaces what is no regular file", "[cli][trace][refusal]") {
+  const xpusim::test::TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "p.cm");
+  const Outcome o =
+      invoke("trace generate permutation '" + (folder / "p.cm") + "' --nodes 4 --force");
+  CHECK(o.code == 2);
+  CHECK_THAT(o.err, Contains("p.cm is no regular file"));
+  CHECK(std::filesystem::is_directory(folder / "p.cm"));
+}
+
+TEST_CASE("replay runs a trace on parts and on another tool's machine", "[cli][replay]") {
+  const std::string trace = "replay tests/data/traces/gpt-tp2-dp2 --dimensions 2,2 ";
+  const Outcome two = invoke(trace + "--system gb200-nvl72,cloudmatrix-384 --format csv -q");
+  CHECK(two.code == 0);
+  CHECK_THAT(two.out, Contains("gb200-nvl72") && Contains("cloudmatrix-384"));
+  const Outcome scaled =
+      invoke(trace + "--system cloudmatrix-384 --scale-ranks 64 --fidelity fluid --format json -q");
+  CHECK(scaled.code == 0);
+  CHECK_THAT(scaled.out, Contains("\"ranks\": 64") && Contains("\"folded\": true") &&
+                             Contains("\"simulated_ranks\": 1"));
+  const Outcome astra = invoke(
+      "replay tests/data/traces/all-reduce-4 --system tests/data/import/three_dimensions.yml "
+      "--with tests/data/import/three_dimensions.json");
+  CHECK(astra.code == 0);
+  CHECK_THAT(astra.out, Contains("three-dimensions"));
+  CHECK_THAT(astra.err, Contains("ignored: sing-along"));
+  const Outcome wrong = invoke(trace + "--system gb200-nvl72 --algorithm ring");
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.err, Contains("write COLLECTIVE=ALGORITHM"));
+  CHECK(invoke(trace + "--system gb200-nvl72 --with x.json").code == 2);
+  CHECK_THAT(invoke("replay --help").out, Contains("--scale-ranks") && Contains("Examples"));
+}
+
+TEST_CASE("jobs side by side are compared with each alone", "[cli][jobs]") {
+  const Outcome o = invoke(
+      "run neighbours -q --format json --set system.cloudmatrix-384.planes.ub.oversubscription=4");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("\"culprit\": \"second\"") && Contains("\"cause\": \"ub/leaf-"));
+  const Outcome table = invoke("run neighbours -q");
+  CHECK_THAT(table.out, Contains("Jobs on cloudmatrix-384") && Contains("slow-down"));
+  const Outcome csv = invoke("run neighbours -q --format csv");
+  CHECK_THAT(csv.out, Contains("job_slowdown") && Contains("first") && Contains("second"));
+}
+
+TEST_CASE("training scenarios and collectives become traces", "[cli][trace]") {
+  const xpusim::test::TemporaryFolder folder;
+  CHECK(
+      invoke("trace generate collective all_reduce '" + (folder / "c") + "' --ranks 4 --bytes 1MiB")
+          .code == 0);
+  CHECK_THAT(invoke("trace info '" + (folder / "c") + "'").out,
+             Contains("4 ranks, 1 different") && Contains("ALL_REDUCE"));
+  CHECK(invoke("trace generate training tests/bench/gpt-step.json '" + (folder / "t") +
+               "' --set training.global_batch=8 --system dgx-h100")
+            .code == 2);  // does not fit
+  const Outcome near = invoke("trace generate collective all_redcue x --ranks 4");
+  CHECK(near.code == 2);
+  CHECK_THAT(near.err, Contains("did you mean 'all_reduce'?"));
+}
+
 TEST_CASE("a generated permutation converts to Chakra and back", "[cli][trace]") {
   const xpusim::test::TemporaryFolder folder;
   const std::string matrix = folder / "p.cm", prefix = folder / "p", again = folder / "q.cm";
