@@ -187,6 +187,7 @@ class Fabric {
 
  private:
   friend class FabricBuilder;
+  std::uint64_t salt_ = 0;  ///< of per-flow hashing
   std::uint32_t devices_ = 0, packages_ = 0, devices_per_node_ = 1, vertices_ = 0;
   std::vector<Plane> planes_;
   std::vector<Tier> tiers_;
@@ -205,6 +206,7 @@ struct PlaneShapeInfo {
 
 struct FabricOptions {
   RankUnit rank = RankUnit::package;
+  std::uint64_t seed = 1;  ///< of per-flow hashing: another draw of every path
 };
 using LinkParts = std::map<std::string, LinkSpec, std::less<>>;
 

@@ -231,7 +231,7 @@ void add_simulation_options(CLI::App& app, SimulationOptions& options, bool task
                  "Write the report into this folder instead of stdout");
   app.add_option("--fidelity", options.fidelity, "flow, fluid, analytic or auto")
       ->check(CLI::IsMember({"flow", "fluid", "analytic", "auto"}));
-  app.add_option("--seed", options.seed, "Seed of everything random")
+  app.add_option("--seed", options.seed, "Seed of every random choice: the paths of hashed flows")
       ->check(CLI::Validator(
           [](std::string& text) {
             std::uint64_t seed = 0;

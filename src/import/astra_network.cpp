@@ -1,8 +1,9 @@
 // ASTRA-sim's analytical network (YAML): one topology per dimension, the innermost first. Dimension
 // k joins the NPUs that differ in coordinate k only, so it is a plane with a stride of the product
 // of the sizes before it. What the keys mean follows astra-sim/astra-network-analytical: bandwidth
-// is per link and direction, 1 GB/s is 2^30 B/s; a message pays latency once per hop (Ring and
-// FullyConnected: one to a neighbour; Switch: two) and size / bandwidth once.
+// is per link and direction, 1 GB/s is 2^30 B/s; in the congestion-unaware backend a message pays
+// latency once per hop (Ring and FullyConnected: one to a neighbour; Switch: two) and size /
+// bandwidth once.
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
@@ -265,7 +266,8 @@ void import_astra(Import& import) {
       fmt::format("ASTRA-sim network: {} NPUs, {}", npus, fmt::join(words, " x "));
   import.note(
       "every dimension is a scale-up plane; a group over several runs hierarchical "
-      "collectives, level after level (ASTRA-sim overlaps them by chunks)");
+      "collectives, level after level (ASTRA-sim overlaps them by chunks), the dimension with the "
+      "most bandwidth per NPU innermost (ASTRA-sim: the first of the file)");
 }
 
 }  // namespace xpusim::importer

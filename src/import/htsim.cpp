@@ -318,7 +318,8 @@ void import_htsim(Import& import) {
   import.note(
       "transfers spray over all paths; for one path per flow: --set "
       "system." +
-      import.name + ".planes.net.spreading=hash");
+      import.name +
+      ".planes.net.spreading=hash (the links of a Bundle are then one path of their sum)");
 }
 
 }  // namespace xpusim::importer

@@ -36,7 +36,8 @@ std::string_view fidelity_word(Fidelity fidelity) {
 RunContext::RunContext(const RunInput& input, const Insight& insight)
     : input_(&input),
       insight_(&insight),
-      fabric_(build_fabric(input.system, input.chip, input.links, {input.scenario.rank})),
+      fabric_(build_fabric(input.system, input.chip, input.links,
+                           {input.scenario.rank, input.scenario.seed})),
       collectives_{&fabric_, &input.software.collectives},
       cost_(input.chip, input.software, cost_options(input)),
       packages_used_(input.entry.chips > 0 ? static_cast<std::uint32_t>(input.entry.chips)

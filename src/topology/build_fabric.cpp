@@ -347,6 +347,7 @@ void FabricBuilder::add_die_plane() {
 
 Fabric FabricBuilder::build() {
   set_sizes();
+  fabric_.salt_ = (options_.seed - 1) * 0x9e3779b97f4a7c15ULL;  // seed 1: none
   // Room for the links that most systems need: growing by doubling touches each page twice.
   fabric_.links_.reserve(std::size_t{4} * fabric_.devices_ * system_.planes.size());
   for (const PlaneSpec& spec : system_.planes) add_plane(spec);

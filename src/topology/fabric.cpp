@@ -127,7 +127,7 @@ std::vector<Path> Fabric::route(PlaneId plane, DeviceId from, DeviceId to,
     return path;
   };
   const std::uint64_t hash =
-      layout.hashed ? mix(flow_hash ^ mix((std::uint64_t{from} << 32) | to)) : 0;
+      layout.hashed ? mix(flow_hash ^ salt_ ^ mix((std::uint64_t{from} << 32) | to)) : 0;
   std::vector<Path> paths = choose(layout, links_, layout.alive * variants, hash, make);
   if (paths.empty()) {
     throw InputError("no-route",
@@ -185,7 +185,7 @@ std::vector<Path> Fabric::to_switch(PlaneId plane, DeviceId device, std::uint64_
   }
   std::vector<Path> paths =
       switch_hop(layout, links_, instance_of(plane, device), position_of(plane, device), 0,
-                 layout.endpoint_latency, mix(flow_hash ^ mix(device)));
+                 layout.endpoint_latency, mix(flow_hash ^ salt_ ^ mix(device)));
   if (paths.empty()) {
     throw InputError("no-route",
                      fmt::format("faults leave no path on plane '{}' from device {} to its switch",
@@ -204,7 +204,7 @@ std::vector<Path> Fabric::from_switch(PlaneId plane, DeviceId device,
   const auto last = static_cast<std::uint32_t>(layout.tiers.size() - 1);
   std::vector<Path> paths =
       switch_hop(layout, links_, instance_of(plane, device), position_of(plane, device), last, 0.0,
-                 mix(flow_hash ^ mix(device)));
+                 mix(flow_hash ^ salt_ ^ mix(device)));
   if (paths.empty()) {
     throw InputError("no-route",
                      fmt::format("faults leave no path on plane '{}' from its switch to device {}",

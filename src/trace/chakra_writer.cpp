@@ -58,16 +58,24 @@ void write_attributes(std::string& out, const ChakraFile& file, const ChakraNode
   const bool communicates = node.type == ChakraNodeType::comm_coll ||
                             node.type == ChakraNodeType::comm_send ||
                             node.type == ChakraNodeType::comm_recv;
+  // Readers without defaults (astra-sim/chakra, feeder_v3) ask for these on every such node.
+  const bool computes = node.type == ChakraNodeType::comp;
+  const bool touches =
+      computes || node.type == ChakraNodeType::mem_load || node.type == ChakraNodeType::mem_store;
+  const bool has_tag =
+      node.type == ChakraNodeType::comm_send || node.type == ChakraNodeType::comm_recv;
   number_attribute(out, "is_cpu_op", kBool, node.is_cpu_op ? 1 : 0);
-  if (node.num_ops > 0) number_attribute(out, "num_ops", kInt64, node.num_ops);
-  if (node.tensor_size > 0) number_attribute(out, "tensor_size", kUint64, node.tensor_size);
+  if (node.num_ops > 0 || computes) number_attribute(out, "num_ops", kInt64, node.num_ops);
+  if (node.tensor_size > 0 || touches)
+    number_attribute(out, "tensor_size", kUint64, node.tensor_size);
   if (node.collective != ChakraCollective::none)
     number_attribute(out, "comm_type", kInt64, static_cast<std::uint64_t>(node.collective));
   if (node.comm_size > 0 || (communicates && !node.is_cpu_op))
     number_attribute(out, "comm_size", kInt64, node.comm_size);
   if (node.comm_src >= 0) number_attribute(out, "comm_src", kInt32, sign_extended(node.comm_src));
   if (node.comm_dst >= 0) number_attribute(out, "comm_dst", kInt32, sign_extended(node.comm_dst));
-  if (node.comm_tag != 0) number_attribute(out, "comm_tag", kInt32, sign_extended(node.comm_tag));
+  if (node.comm_tag != 0 || has_tag)
+    number_attribute(out, "comm_tag", kInt32, sign_extended(node.comm_tag));
   if (node.comm_priority != 0)
     number_attribute(out, "comm_priority", kInt32, sign_extended(node.comm_priority));
   if (node.pg_name != 0) bytes_attribute(out, "pg_name", kString, file.text(node.pg_name));

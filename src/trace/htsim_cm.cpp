@@ -246,6 +246,14 @@ class MatrixReader {
       if (t.fired_by.empty())
         input_.fail("trace-dependency", fmt::format("no connection fires trigger {}", id), t.where,
                     "add recv_done_trigger to the connection that must end first");
+      // MultiShotTrigger::activate (csg-htsim, sim/trigger.cpp) starts one connection per firing.
+      if (t.kind == "multishot" && t.starts.size() > t.fired_by.size())
+        input_.fail(
+            "trace-dependency",
+            fmt::format("trigger {} (multishot) starts one connection each time; {} firings "
+                        "never start {} connections",
+                        id, t.fired_by.size(), t.starts.size()),
+            t.where, "make it a oneshot, which starts all at once");
       const std::uint64_t needed = t.kind == "barrier" ? t.count : 1;
       if (needed != t.fired_by.size())
         input_.fail(

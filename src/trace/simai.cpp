@@ -475,10 +475,8 @@ class Layout {
     group(kPp, 0b1000, Purpose::pp);
     group(kTpAll, 0b1111, Purpose::tp);
     group(kDpAll, 0b1111, Purpose::dp);
-    text_ = fmt::format(
-        "{} ranks: TP {}, EP {}, DP {}, PP {} (innermost first, as SimAI's "
-        "MockNcclGroup.cc numbers ranks)",
-        ranks_, tp, ep, dp, pp_);
+    text_ = fmt::format("{} ranks: TP {}, EP {}, DP {}, PP {} (TP innermost, PP outermost)", ranks_,
+                        tp, ep, dp, pp_);
   }
 
   /// `model_outside`: DP is the inner dimension (HYBRID_MODEL_DATA).

@@ -335,10 +335,12 @@ void write_json_rank(std::ostream& out, const ChakraFile& file) {
     if (node.tensor_size > 0) json["tensor_size"] = node.tensor_size;
     if (node.collective != ChakraCollective::none)
       json["comm_type"] = static_cast<int>(node.collective);
-    if (node.comm_size > 0) json["comm_size"] = node.comm_size;
+    const bool messages =
+        node.type == ChakraNodeType::comm_send || node.type == ChakraNodeType::comm_recv;
+    if (node.comm_size > 0 || messages) json["comm_size"] = node.comm_size;
     if (node.comm_src >= 0) json["comm_src"] = node.comm_src;
     if (node.comm_dst >= 0) json["comm_dst"] = node.comm_dst;
-    if (node.comm_tag != 0) json["comm_tag"] = node.comm_tag;
+    if (node.comm_tag != 0 || messages) json["comm_tag"] = node.comm_tag;
     if (node.comm_priority != 0) json["comm_priority"] = node.comm_priority;
     if (node.pg_name != 0) json["pg_name"] = file.text(node.pg_name);
     if (node.involved_dim_count > 0) {
