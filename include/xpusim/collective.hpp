@@ -173,6 +173,9 @@ class FoldedPlans {
                              const std::vector<std::vector<DeviceId>>& groups,
                              const CollectiveOptions& = {});
   std::size_t add_transfer(Bytes, std::span<const DevicePair> pairs, const CollectiveOptions& = {});
+  /// Why groups that are planned as one would not run alike: some of them share their links with
+  /// other traffic than others do. Empty when all do. Call it when everything has been added.
+  [[nodiscard]] std::string uneven() const;
   /// The plans by index; nothing may be added afterwards.
   [[nodiscard]] std::vector<CollectivePlan> finish();
 

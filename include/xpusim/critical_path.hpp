@@ -85,10 +85,13 @@ struct PlanTimes {
 /// segments sum to the makespan.
 [[nodiscard]] CriticalPathResult critical_path(const RunRecord&);
 
-/// How long the tasks on the way to `last` stood behind the traffic of others, by the link that was
-/// busiest with it, longest first.
-[[nodiscard]] std::vector<std::pair<LinkId, double>> contention_on_path(const RunRecord&,
-                                                                        TaskId last);
+/// A communication on the way to some task's end that took longer than on an idle fabric: between
+/// two moments, by so much, and the link that was busiest with other traffic.
+struct Contention {
+  LinkId link = kNoLink;
+  double from = 0, to = 0, seconds = 0;
+};
+[[nodiscard]] std::vector<Contention> contention_on_path(const RunRecord&, TaskId last);
 /// The task of a job that ends last; none when the job has no tasks.
 [[nodiscard]] std::optional<TaskId> last_task_of(const RunRecord&, std::uint32_t job);
 

@@ -66,10 +66,18 @@ struct StaticRunResult {
   std::vector<std::shared_ptr<const CollectivePlan>> collective_plans,
       transfer_plans;  ///< by index as in Task::op; null when it never ran
 };
+/// Plans of a folded graph's traffic, made together.
+struct FoldedTraffic {
+  std::vector<std::shared_ptr<const CollectivePlan>> collectives, transfers;  ///< by Task::op
+  std::string uneven;  ///< why the folded run would not be the unfolded one; empty when it is
+};
 struct StaticRunOptions {
   std::map<std::string, std::string> planes;      ///< purpose -> plane
   std::map<std::string, std::string> algorithms;  ///< collective type -> algorithm
+  const FoldedTraffic* folded = nullptr;          ///< of this graph, when it was made before
 };
+[[nodiscard]] FoldedTraffic plan_folded(const TaskGraph&, const CollectiveContext&,
+                                        const StaticRunOptions&);
 [[nodiscard]] StaticRunResult run_task_graph(Machine&, const TaskGraph&, const CollectiveContext&,
                                              const CostModel&, const StaticRunOptions& = {});
 

@@ -95,15 +95,21 @@ class MessageListener final : public EngineObserver {
 /// Values with how often each occurs; percentiles are nearest-rank.
 [[nodiscard]] Distribution distribution(std::vector<std::pair<double, std::uint64_t>> values);
 
-/// Bytes of each job on each link.
+/// When each job used each link, and for how many bytes.
 class JobTrafficListener final : public EngineObserver {
  public:
   void on_traffic(const TrafficEvent&) override;
-  /// The job other than `job` that moved most bytes over a link; none when no other did.
-  [[nodiscard]] std::optional<std::uint32_t> busiest_other(LinkId, std::uint32_t job) const;
+  /// The job other than `job` that moved most bytes over a link between two moments (traffic counts
+  /// by the part of its time that lies between them); none when no other did.
+  [[nodiscard]] std::optional<std::uint32_t> busiest_other(LinkId, std::uint32_t job, double from,
+                                                           double to) const;
 
  private:
-  std::map<std::pair<LinkId, std::uint32_t>, double> bytes_;
+  struct Use {
+    std::uint32_t job = 0;
+    double start = 0, end = 0, bytes = 0;
+  };
+  std::map<LinkId, std::vector<Use>> uses_;
 };
 
 /// What all ranks did together, folded ones included.

@@ -15,12 +15,12 @@ namespace xpusim {
 
 enum class PlacementDetail : std::uint8_t {
   domains,  ///< nodes and plane instances
-  switches  ///< and first-level switches
+  switches  ///< and first-level switches, and ways, on planes that may carry their traffic
 };
 /// Equal for two lists of devices that lie alike: the same ones of them share a node, an instance
 /// of each plane and, when asked for, a first-level switch; on shapes whose routes depend on
-/// position (torus, dragonfly, full mesh), neighbours in the list are equally many links apart.
-/// Order counts. Neighbours on hashed planes are not compared: see asymmetry().
+/// position (torus, dragonfly, full mesh, fat tree), neighbours in the list, and the first one and
+/// every other, are joined over the same tiers with the same latency. Order counts.
 [[nodiscard]] std::uint64_t placement_signature(const Fabric&, std::span<const DeviceId>,
                                                 PlacementDetail);
 

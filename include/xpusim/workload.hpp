@@ -9,6 +9,7 @@
 
 #include "xpusim/fabric.hpp"
 #include "xpusim/spec.hpp"
+#include "xpusim/symmetry.hpp"
 #include "xpusim/task_graph.hpp"
 
 namespace xpusim {
@@ -113,9 +114,10 @@ struct TrainingStepOptions {
   std::uint32_t devices = 0;  ///< devices the job may use; 0 = all of the fabric
 };
 /// Why one rank per stage cannot stand for all of them ("" when it can): unequal links, groups that
-/// lie differently.
+/// lie differently. `domains` overlooks first-level switches: latencies may then differ a little.
 [[nodiscard]] std::string folding_obstacle(const ParallelLayout&, const ParallelismSpec&,
-                                           const Fabric&);
+                                           const Fabric&,
+                                           PlacementDetail = PlacementDetail::switches);
 /// One step in steady state: forward and backward passes of all micro-batches, gradient reduction,
 /// optimizer, parameter gather. Uses devices 0 .. layout.devices-1 of the fabric. Throws InputError
 /// when the layout does not resolve, and with `fold` when folding_obstacle() says why not.

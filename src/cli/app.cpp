@@ -201,6 +201,7 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
 
 int run_app(int argc, char** argv) {
   std::signal(SIGINT, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is a failed write
   CLI::App app{
       "xpusim simulates AI training on accelerator clusters: how fast, how many watts, which link "
       "is full"};

@@ -13,7 +13,8 @@ namespace xpusim::cli {
 namespace {
 
 struct ReplayArguments {
-  std::string trace, with, plane, folding = "auto";
+  std::string trace, plane, folding = "auto";
+  ImportOptions import;
   std::vector<std::string> systems, algorithms;
   std::vector<int> dimensions;
   int nodes = 0, chips = 0;
@@ -29,9 +30,8 @@ bool is_description(const std::string& system) {
 }
 
 /// Another tool's description of a machine becomes parts of the catalogue, in memory.
-std::string import_into(Catalogue& catalogue, const std::string& file, const std::string& with) {
-  ImportOptions options;
-  options.with = with;
+std::string import_into(Catalogue& catalogue, const std::string& file,
+                        const ImportOptions& options) {
   const ImportedSystem imported = import_system(file, options);
   for (const ImportedPart& part : imported.parts) catalogue.add_text(part.file, part.text);
   spdlog::info("{}", imported.summary);
@@ -50,7 +50,20 @@ void add_algorithm(const std::string& text, NetworkSpec& network) {
   network.algorithms[std::string(to_string(*type))] = text.substr(equals + 1);
 }
 
+/// There is no scenario file that an override could address.
+void require_part_overrides(const std::vector<std::string>& overrides) {
+  for (const std::string& text : overrides) {
+    const std::string_view word = std::string_view(text).substr(0, text.find('.'));
+    const auto kind = parse_kind(word);
+    if (kind && *kind != PartKind::scenario && *kind != PartKind::table) continue;
+    throw InputError("bad-override",
+                     fmt::format("--set {}: without a scenario only parts have values", text),
+                     "write system.NAME.path=value, chip.NAME., link.NAME., software.NAME., ...");
+  }
+}
+
 int run_replay(const ReplayArguments& a, const GlobalOptions& global) {
+  require_part_overrides(a.simulation.overrides);
   Catalogue catalogue = open_catalogue(global, a.simulation.overrides);
   ScenarioSpec scenario;
   scenario.kind = ScenarioKind::replay;
@@ -67,12 +80,15 @@ int run_replay(const ReplayArguments& a, const GlobalOptions& global) {
   scenario.replay.communication_slot = !a.concurrent;
   for (const std::string& text : a.algorithms) add_algorithm(text, scenario.network);
   if (!a.plane.empty()) scenario.network.planes["other"] = a.plane;
-  bool with_used = a.with.empty();
+  bool with_used = a.import.with.empty();
   for (const std::string& name : a.systems) {
     ScenarioSystemSpec entry;
-    entry.system = is_description(name) ? import_into(catalogue, name, a.with) : name;
-    with_used = with_used || is_description(name);
-    entry.nodes = a.nodes;
+    const bool described = is_description(name);
+    ImportOptions import = a.import;
+    import.nodes = std::filesystem::path(name).extension() == ".xml" ? a.nodes : 0;
+    entry.system = described ? import_into(catalogue, name, import) : name;
+    with_used = with_used || described;
+    if (!described) entry.nodes = a.nodes;
     entry.chips = a.chips;
     entry.software = a.software;
     scenario.systems.push_back(entry);
@@ -95,7 +111,11 @@ std::function<int()> declare_replay(CLI::App& app, const GlobalOptions& global) 
                  ".xml, htsim .topo); several separated by commas")
       ->required()
       ->delimiter(',');
-  app.add_option("--with", a->with, "ASTRA-sim's system JSON beside its network file");
+  app.add_option("--with", a->import.with, "ASTRA-sim's system JSON beside its network file");
+  app.add_option("--chip", a->import.chip, "Chip part of a machine that another tool describes");
+  app.add_option("--nic", a->import.nic, "NCCL .xml: link part of a NIC without a speed");
+  app.add_option("--nvlink", a->import.nvlink,
+                 "NCCL .xml: PART:COUNT, NVLinks of a GPU to switches where the file has none");
   app.add_option("--nodes", a->nodes, "Build the system with so many nodes")
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--chips", a->chips, "Packages to use, from package 0 (default: all)")

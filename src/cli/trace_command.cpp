@@ -211,11 +211,12 @@ ChakraCollective chakra_collective(const std::string& word) {
                                 : fmt::format("did you mean '{}'?", near));
 }
 
-std::uint64_t parse_size(const std::string& text) {
+std::uint64_t parse_size(const std::string& text, const char* option) {
   const ParsedQuantity parsed = parse_quantity(text, DimensionOf<Bytes>::value);
-  if (!parsed.value) throw InputError("bad-bytes", "--size: " + parsed.message, parsed.help);
+  if (!parsed.value)
+    throw InputError("bad-bytes", fmt::format("{}: {}", option, parsed.message), parsed.help);
   if (!(*parsed.value >= 1 && *parsed.value <= 1e18))
-    throw InputError("bad-bytes", fmt::format("--size: '{}' is not a message size", text),
+    throw InputError("bad-bytes", fmt::format("{}: '{}' is not a message size", option, text),
                      "write 1 B to 1 EB, for example 2MB");
   return static_cast<std::uint64_t>(*parsed.value);
 }
@@ -249,6 +250,8 @@ std::function<int()> declare_trace(CLI::App& app, const GlobalOptions& global) {
   auto permutation_write = std::make_shared<WriteArguments>();
   CLI::App* permutation =
       generate->add_subcommand("permutation", "Every node sends to another one, all at once");
+  permutation->footer(
+      "Example:\n  xpusim trace generate permutation perm.cm --nodes 1024 --size 2MB --seed 1");
   add_write_options(*permutation, *permutation_write, "htsim-cm");
   permutation->add_option("--nodes", permutation_of->nodes, "Number of nodes")
       ->required()
@@ -277,6 +280,8 @@ std::function<int()> declare_trace(CLI::App& app, const GlobalOptions& global) {
   auto collective_write = std::make_shared<WriteArguments>();
   CLI::App* collective =
       generate->add_subcommand("collective", "One collective of all ranks, as Chakra's benchmarks");
+  collective->footer(
+      "Example:\n  xpusim trace generate collective all_reduce traces/ar --ranks 64 --bytes 1MiB");
   collective->add_option("type", collective_of->type, "all_reduce, all_to_all, ...")->required();
   add_write_options(*collective, *collective_write, "chakra");
   collective->add_option("--ranks", collective_of->ranks, "Number of ranks")
@@ -288,9 +293,9 @@ std::function<int()> declare_trace(CLI::App& app, const GlobalOptions& global) {
     if (training->parsed()) return write_out(record(*training_of, global), *training_write);
     if (collective->parsed()) {
       const ChakraCollective type = chakra_collective(collective_of->type);
-      return write_out(
-          make_collective_trace(type, parse_size(collective_of->bytes), collective_of->ranks),
-          *collective_write);
+      return write_out(make_collective_trace(type, parse_size(collective_of->bytes, "--bytes"),
+                                             collective_of->ranks),
+                       *collective_write);
     }
     if (info->parsed()) {
       const RecordedTrace recorded = info_read->read();
@@ -298,9 +303,10 @@ std::function<int()> declare_trace(CLI::App& app, const GlobalOptions& global) {
       return static_cast<int>(good);
     }
     if (convert->parsed()) return write_out(convert_read->read(), *convert_write);
-    return write_out(make_permutation(permutation_of->nodes, parse_size(permutation_of->size),
-                                      permutation_of->seed),
-                     *permutation_write);
+    return write_out(
+        make_permutation(permutation_of->nodes, parse_size(permutation_of->size, "--size"),
+                         permutation_of->seed),
+        *permutation_write);
   };
 }
 

@@ -14,20 +14,23 @@ double slowest(const std::vector<Path>& paths) {
   return latency;
 }
 
-/// Zeroes that the last owner left: a cluster has a million links, and asking for as much memory
+/// Zeroes that earlier owners left: a cluster has a million links, and asking for as much memory
 /// once per phase costs more than the phase.
-thread_local std::vector<double> spare_zeroes;
+thread_local std::vector<std::vector<double>> spare_zeroes;
 
 }  // namespace
 
-LinkBytes::LinkBytes(const Fabric& fabric) : bytes_(std::move(spare_zeroes)) {
-  spare_zeroes.clear();
+LinkBytes::LinkBytes(const Fabric& fabric) {
+  if (!spare_zeroes.empty()) {
+    bytes_ = std::move(spare_zeroes.back());
+    spare_zeroes.pop_back();
+  }
   bytes_.resize(fabric.links().size(), 0.0);
 }
 
 LinkBytes::~LinkBytes() {
   for (const LinkId link : touched_) bytes_[link] = 0.0;
-  if (bytes_.size() > spare_zeroes.size()) spare_zeroes = std::move(bytes_);
+  spare_zeroes.push_back(std::move(bytes_));
 }
 
 std::vector<LinkId> LinkBytes::links() const {

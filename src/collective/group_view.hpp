@@ -25,12 +25,15 @@ class LinkBytes {
     }
   }
   void add(LinkId link, double bytes) {
+    if (bytes <= 0.0) return;
     if (bytes_[link] == 0.0) touched_.push_back(link);
     bytes_[link] += bytes;
   }
   /// Ascending ids of the links that carry anything.
   [[nodiscard]] std::vector<LinkId> links() const;
   [[nodiscard]] double bytes(LinkId link) const { return bytes_[link]; }
+  /// The same links in no order; each once, unless it was given 0 bytes.
+  [[nodiscard]] const std::vector<LinkId>& touched() const { return touched_; }
 
  private:
   std::vector<double> bytes_;  ///< by link

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace xpusim::collective {
@@ -36,6 +37,23 @@ void LinkPartition::split(std::uint32_t plan, std::uint32_t phase, const LinkByt
     }
     block_of_[link] = last->second;
   }
+}
+
+bool LinkPartition::uniform(std::uint32_t plan, std::uint32_t phase) const {
+  if (!counted_) {
+    counted_ = true;
+    std::set<std::tuple<std::uint32_t, std::uint32_t, TierId>> met;
+    std::vector<bool> seen(blocks_.size(), false);
+    for (LinkId link = 0; link < block_of_.size(); ++link) {
+      if (seen[block_of_[link]]) continue;
+      seen[block_of_[link]] = true;
+      const TierId tier = fabric_->links()[link].tier;
+      for (std::uint32_t b = block_of_[link]; blocks_[b].parent != kNoBlock; b = blocks_[b].parent)
+        if (!met.emplace(blocks_[b].plan, blocks_[b].phase, tier).second)
+          mixed_.emplace(blocks_[b].plan, blocks_[b].phase);
+    }
+  }
+  return !mixed_.contains({plan, phase});
 }
 
 void LinkPartition::fill(std::span<CollectivePlan> plans) const {

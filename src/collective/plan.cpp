@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -472,13 +473,39 @@ std::vector<GroupView> sibling_views(const Fabric& fabric, const std::vector<Pla
   return views;
 }
 
+/// What was laid over the links for one plan of many groups, to look at again when all plans are
+/// known.
+struct Laid {
+  std::uint32_t plan = 0;
+  Groups groups;
+  std::vector<PlaneId> planes;
+  std::vector<Phase> phases;
+  std::vector<bool>
+      alike;  ///< by phase: every group puts the same bytes on links of the same tiers
+};
+
 /// Where the loads of a plan go: into the plan itself, or into a partition that all plans of a
 /// folded run share.
 struct LoadSink {
   LinkPartition* partition = nullptr;
   std::uint32_t plan = 0;  ///< index in the partition's plans
   Tuned* tuned = nullptr;
+  std::vector<Laid>* laid = nullptr;
 };
+
+/// Equal for equal sets of (name of the link, bytes on it).
+template <class NameOf>
+std::uint64_t loads_hash(const LinkBytes& bytes, const std::vector<LinkId>& touched, NameOf name) {
+  std::uint64_t sum = touched.size();
+  for (const LinkId link : touched) {
+    std::uint64_t x =
+        std::bit_cast<std::uint64_t>(bytes.bytes(link)) * 0x9e3779b97f4a7c15ULL + name(link);
+    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;  // splitmix64 (Steele et al. 2014)
+    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+    sum += x ^ (x >> 31U);
+  }
+  return sum;
+}
 
 double fill_phases(const Fabric& fabric, const Priced& best, const Groups& groups, LoadSink sink,
                    CollectivePlan& plan) {
@@ -495,7 +522,20 @@ double fill_phases(const Fabric& fabric, const Priced& best, const Groups& group
       longest = std::max(longest,
                          bytes.bytes(link) * plan.wire(plan.slot_of(l.plane)) / l.capacity.value());
     }
-    for (const GroupView& view : siblings) add_loads(view, phase, bytes);
+    bool alike = true;
+    const auto tier = [&](LinkId link) { return std::uint64_t{fabric.links()[link].tier}; };
+    const std::uint64_t first = loads_hash(bytes, touched, tier);
+    for (const GroupView& view : siblings) {
+      if (sink.laid == nullptr) {
+        add_loads(view, phase, bytes);
+        continue;
+      }
+      LinkBytes own(fabric);
+      add_loads(view, phase, own);
+      alike = alike && loads_hash(own, own.touched(), tier) == first;
+      for (const LinkId link : own.touched()) bytes.add(link, own.bytes(link));
+    }
+    if (sink.laid != nullptr) sink.laid->back().alike.push_back(alike);
     const std::vector<LinkId> all = siblings.empty() ? touched : bytes.links();
     count_tiers(fabric, bytes, all, tiers);
     FluidPhase fluid{Seconds(phase.latency), {}};
@@ -561,6 +601,8 @@ CollectivePlan plan_groups(const CollectiveContext& context, CollectiveType type
   const Views views(q);
   const Priced best = sink.tuned == nullptr ? tune(q, views) : sink.tuned->best(q, views);
   describe_variant(best, context.library, plan);
+  if (sink.laid != nullptr)
+    sink.laid->push_back({sink.plan, groups, plan.planes, best.traffic.phases, {}});
   plan.idle_time = Seconds(best.start + fill_phases(fabric, best, groups, sink, plan));
   return plan;
 }
@@ -651,6 +693,8 @@ CollectivePlan plan_pairs(const CollectiveContext& context, Bytes bytes, LoadSin
   const Priced best = tune_transfer(variants, view, bytes.value());
   describe_variant(best, context.library, plan);
   plan.algorithm = "transfer";
+  if (sink.laid != nullptr)
+    sink.laid->push_back({sink.plan, groups, plan.planes, best.traffic.phases, {}});
   plan.idle_time = Seconds(best.start + fill_phases(*context.fabric, best, groups, sink, plan));
   return plan;
 }
@@ -674,14 +718,15 @@ struct FoldedPlans::State {
   CollectiveContext context;
   collective::LinkPartition partition;
   collective::Tuned tuned;
+  std::vector<collective::Laid> laid;
   std::vector<CollectivePlan> plans;
   [[nodiscard]] collective::LoadSink next() {
-    return {&partition, static_cast<std::uint32_t>(plans.size()), &tuned};
+    return {&partition, static_cast<std::uint32_t>(plans.size()), &tuned, &laid};
   }
 };
 
 FoldedPlans::FoldedPlans(const CollectiveContext& context)
-    : state_(new State{context, collective::LinkPartition(*context.fabric), {}, {}}) {}
+    : state_(new State{context, collective::LinkPartition(*context.fabric), {}, {}, {}}) {}
 FoldedPlans::~FoldedPlans() = default;
 
 std::size_t FoldedPlans::add_collective(CollectiveType type, Bytes bytes,
@@ -697,6 +742,32 @@ std::size_t FoldedPlans::add_transfer(Bytes bytes, std::span<const DevicePair> p
   state_->plans.push_back(
       collective::plan_pairs(state_->context, bytes, state_->next(), pairs, options));
   return state_->plans.size() - 1;
+}
+
+std::string FoldedPlans::uneven() const {
+  using namespace collective;
+  const Fabric& fabric = *state_->context.fabric;
+  for (const Laid& laid : state_->laid) {
+    if (laid.groups.size() < 2) continue;
+    for (std::uint32_t p = 0; p < laid.phases.size(); ++p) {
+      if (laid.alike[p] && state_->partition.uniform(laid.plan, p)) continue;
+      std::optional<std::uint64_t> first;
+      for (const auto& members : laid.groups) {
+        LinkBytes own(fabric);
+        add_loads(GroupView(fabric, laid.planes, members), laid.phases[p], own);
+        const std::uint64_t here = loads_hash(own, own.touched(), [&](LinkId link) {
+          return std::uint64_t{state_->partition.block(link)};
+        });
+        if (!first) first = here;
+        if (here == *first) continue;
+        const CollectivePlan& plan = state_->plans[laid.plan];
+        return fmt::format(
+            "groups that run {} of {} bytes at once share links with different traffic",
+            to_string(plan.type), plan.bytes);
+      }
+    }
+  }
+  return {};
 }
 
 std::vector<CollectivePlan> FoldedPlans::finish() {

@@ -206,7 +206,7 @@ const StructInfo& StructTable<JobSpec>::info() {
           "packed: the next free packages; spread: one of every node in turn; explicit: `devices`.")
           .one_of(placements),
       field<&JobSpec::devices>("devices", "Packages in rank order, such as \"0-31,64-95\"."),
-      field<&JobSpec::start>("start", "When its first task may start.").non_negative(),
+      field<&JobSpec::start>("start", "When its first task may start.").non_negative().at_most(1e6),
   };
   static constexpr StructInfo info{"job", "One of several jobs on one system.", fields};
   return info;

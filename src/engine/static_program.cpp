@@ -17,6 +17,24 @@ namespace {
 constexpr std::size_t kStreams = static_cast<std::size_t>(Stream::none);
 constexpr std::size_t kStuckShown = 10;
 
+std::string option(const std::map<std::string, std::string>& map, std::string_view key) {
+  const auto it = map.find(std::string(key));
+  return it == map.end() ? std::string() : it->second;
+}
+CollectiveOptions options_of(const TaskGraph& graph, const CollectiveOp& op,
+                             const StaticRunOptions& options) {
+  return {option(options.algorithms, to_string(op.type)), "",
+          option(options.planes, to_string(graph.groups[op.group].purpose))};
+}
+CollectiveOptions options_of(const TaskGraph& graph, const TransferOp& op,
+                             const StaticRunOptions& options) {
+  return {"", "", option(options.planes, to_string(graph.pair_classes[op.pairs].purpose))};
+}
+auto key_of(const CollectiveOp& op) {
+  return std::tuple(op.group, static_cast<int>(op.type), op.bytes);
+}
+auto key_of(const TransferOp& op) { return std::pair(op.pairs, op.bytes); }
+
 /// Starts tasks when their dependencies are done and their stream is free; lowest ready id first.
 class StaticProgram {
  public:
@@ -45,7 +63,10 @@ class StaticProgram {
   }
 
   StaticRunResult run() {
-    if (graph_.folded) plan_folded();
+    if (graph_.folded && options_.folded != nullptr)
+      use_folded(*options_.folded);
+    else if (graph_.folded)
+      use_folded(plan_folded(graph_, context_, options_));
     machine_.at(machine_.now(), [this] { start(); });
     machine_.run();
     StaticRunResult result;
@@ -228,48 +249,17 @@ class StaticProgram {
     return *total;
   }
 
-  std::string option(const std::map<std::string, std::string>& map, std::string_view key) const {
-    const auto it = map.find(std::string(key));
-    return it == map.end() ? std::string() : it->second;
-  }
-
-  CollectiveOptions options_of(const CollectiveOp& op) const {
-    return {option(options_.algorithms, to_string(op.type)), "",
-            option(options_.planes, to_string(graph_.groups[op.group].purpose))};
-  }
-  CollectiveOptions options_of(const TransferOp& op) const {
-    return {"", "", option(options_.planes, to_string(graph_.pair_classes[op.pairs].purpose))};
-  }
-  static auto key_of(const CollectiveOp& op) {
-    return std::tuple(op.group, static_cast<int>(op.type), op.bytes);
-  }
-
   /// A plan, and whether the run has used it.
   struct Planned {
     Plan plan;
     bool used = false;
   };
 
-  /// All plans at once: which links are alike depends on all of them.
-  void plan_folded() {
-    FoldedPlans folded(context_);
-    std::vector<Planned*> places;
-    for (const CollectiveOp& op : graph_.collectives) {
-      const auto [it, fresh] = planned_.try_emplace(key_of(op));
-      if (!fresh) continue;
-      folded.add_collective(op.type, Bytes(op.bytes), graph_.groups[op.group].classes,
-                            options_of(op));
-      places.push_back(&it->second);
-    }
-    for (const TransferOp& op : graph_.transfers) {
-      const auto [it, fresh] = planned_transfers_.try_emplace({op.pairs, op.bytes});
-      if (!fresh) continue;
-      folded.add_transfer(Bytes(op.bytes), graph_.pair_classes[op.pairs].pairs, options_of(op));
-      places.push_back(&it->second);
-    }
-    std::vector<CollectivePlan> plans = folded.finish();
-    for (std::size_t i = 0; i < plans.size(); ++i)
-      places[i]->plan = std::make_shared<CollectivePlan>(std::move(plans[i]));
+  void use_folded(const FoldedTraffic& traffic) {
+    for (std::size_t i = 0; i < graph_.collectives.size(); ++i)
+      planned_[key_of(graph_.collectives[i])].plan = traffic.collectives[i];
+    for (std::size_t i = 0; i < graph_.transfers.size(); ++i)
+      planned_transfers_[key_of(graph_.transfers[i])].plan = traffic.transfers[i];
   }
 
   Plan collective_plan(std::uint32_t index) {
@@ -277,18 +267,19 @@ class StaticProgram {
     const CommunicatorGroup& group = graph_.groups[op.group];
     Planned& planned = planned_[key_of(op)];
     if (!planned.plan)
-      planned.plan = std::make_shared<CollectivePlan>(plan_collective(
-          context_, op.type, Bytes(op.bytes), group.classes.front(), options_of(op)));
+      planned.plan = std::make_shared<CollectivePlan>(
+          plan_collective(context_, op.type, Bytes(op.bytes), group.classes.front(),
+                          options_of(graph_, op, options_)));
     return remember(planned, group.purpose);
   }
 
   Plan transfer_plan(std::uint32_t index) {
     const TransferOp& op = graph_.transfers[index];
     const PairClass& pairs = graph_.pair_classes[op.pairs];
-    Planned& planned = planned_transfers_[{op.pairs, op.bytes}];
+    Planned& planned = planned_transfers_[key_of(op)];
     if (!planned.plan)
-      planned.plan = std::make_shared<CollectivePlan>(
-          plan_transfer(context_, Bytes(op.bytes), pairs.pairs.front(), options_of(op)));
+      planned.plan = std::make_shared<CollectivePlan>(plan_transfer(
+          context_, Bytes(op.bytes), pairs.pairs.front(), options_of(graph_, op, options_)));
     return remember(planned, pairs.purpose);
   }
 
@@ -345,6 +336,35 @@ class StaticProgram {
 };
 
 }  // namespace
+
+FoldedTraffic plan_folded(const TaskGraph& graph, const CollectiveContext& context,
+                          const StaticRunOptions& options) {
+  FoldedPlans folded(context);
+  std::map<std::tuple<std::uint32_t, int, double>, std::size_t> collectives;
+  for (const CollectiveOp& op : graph.collectives) {
+    const auto [it, fresh] = collectives.try_emplace(key_of(op));
+    if (fresh)
+      it->second = folded.add_collective(op.type, Bytes(op.bytes), graph.groups[op.group].classes,
+                                         options_of(graph, op, options));
+  }
+  std::map<std::pair<std::uint32_t, double>, std::size_t> transfers;
+  for (const TransferOp& op : graph.transfers) {
+    const auto [it, fresh] = transfers.try_emplace(key_of(op));
+    if (fresh)
+      it->second = folded.add_transfer(Bytes(op.bytes), graph.pair_classes[op.pairs].pairs,
+                                       options_of(graph, op, options));
+  }
+  FoldedTraffic traffic;
+  traffic.uneven = folded.uneven();
+  std::vector<std::shared_ptr<const CollectivePlan>> plans;
+  for (CollectivePlan& plan : folded.finish())
+    plans.push_back(std::make_shared<CollectivePlan>(std::move(plan)));
+  for (const CollectiveOp& op : graph.collectives)
+    traffic.collectives.push_back(plans[collectives.at(key_of(op))]);
+  for (const TransferOp& op : graph.transfers)
+    traffic.transfers.push_back(plans[transfers.at(key_of(op))]);
+  return traffic;
+}
 
 StaticRunResult run_task_graph(Machine& machine, const TaskGraph& graph,
                                const CollectiveContext& context, const CostModel& cost,

@@ -441,22 +441,19 @@ std::string label_pattern(std::string_view label) {
   return pattern;
 }
 
-std::vector<std::pair<LinkId, double>> contention_on_path(const RunRecord& run, TaskId last) {
+std::vector<Contention> contention_on_path(const RunRecord& run, TaskId last) {
   Splitter splitter(run);
-  std::map<LinkId, double> seconds;
+  std::vector<Contention> found;
   for (const Piece& piece : walk_back(run, last)) {
-    if (piece.gap) continue;
-    const CollectivePlan* plan = run.plan_of(piece.task);
+    const CollectivePlan* plan = piece.gap ? nullptr : run.plan_of(piece.task);
     if (plan == nullptr) continue;
     const LinkId late = run.times->late_link(piece.task);
     const LinkId link = late != kNoLink ? late : splitter.times_of(*plan).bottleneck;
     for (const Part& part : splitter.split(piece))
-      if (part.cause == "contention" && link != kNoLink) seconds[link] += part.seconds;
+      if (part.cause == "contention" && link != kNoLink)
+        found.push_back({link, piece.from, piece.to, part.seconds});
   }
-  std::vector<std::pair<LinkId, double>> links(seconds.begin(), seconds.end());
-  std::stable_sort(links.begin(), links.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  return links;
+  return found;
 }
 
 std::optional<TaskId> last_task_of(const RunRecord& run, std::uint32_t job) {

@@ -54,20 +54,23 @@ Distribution distribution(std::vector<std::pair<double, std::uint64_t>> values) 
 }
 
 void JobTrafficListener::on_traffic(const TrafficEvent& event) {
-  for (const LinkLoad& load : event.loads) bytes_[{load.link, event.job}] += load.wire_bytes;
+  for (const LinkLoad& load : event.loads)
+    uses_[load.link].push_back(
+        {event.job, event.start.value(), event.end.value(), load.wire_bytes});
 }
 
-std::optional<std::uint32_t> JobTrafficListener::busiest_other(LinkId link,
-                                                               std::uint32_t job) const {
-  std::optional<std::uint32_t> busiest;
-  double most = 0;
-  for (auto it = bytes_.lower_bound({link, 0}); it != bytes_.end() && it->first.first == link;
-       ++it) {
-    if (it->first.second == job || it->second <= most) continue;
-    most = it->second;
-    busiest = it->first.second;
+std::optional<std::uint32_t> JobTrafficListener::busiest_other(LinkId link, std::uint32_t job,
+                                                               double from, double to) const {
+  const auto found = uses_.find(link);
+  if (found == uses_.end()) return std::nullopt;
+  std::map<std::uint32_t, double> bytes;
+  for (const Use& use : found->second) {
+    const double common = std::min(to, use.end) - std::max(from, use.start);
+    if (use.job != job && common > 0) bytes[use.job] += use.bytes * common / (use.end - use.start);
   }
-  return busiest;
+  const auto most = std::max_element(
+      bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? std::nullopt : std::optional(most->first);
 }
 
 }  // namespace xpusim

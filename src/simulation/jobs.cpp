@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
 #include "simulation/run_context.hpp"
@@ -157,6 +158,8 @@ void simulate_jobs(const RunContext& context, SystemResult& result) {
   std::vector<GraphPart> parts;
   std::vector<std::size_t> job_of_part;
   std::set<std::string> names;
+  if (input.jobs.empty())
+    throw InputError("no-jobs", "a scenario of workload 'jobs' has none", "add one to \"jobs\"");
   for (std::size_t j = 0; j < input.jobs.size(); ++j) {
     const JobInput& job = input.jobs[j];
     if (!names.insert(job.job.name).second)
@@ -193,16 +196,29 @@ void simulate_jobs(const RunContext& context, SystemResult& result) {
       if (!last) continue;
       job.end_s = record.times->end(*last);
       job.time_s = job.end_s - (input.only_job ? 0.0 : job.start_s);
-      const auto contention = contention_on_path(record, *last);
-      for (const auto& [link, seconds] : contention) job.contention_s += seconds;
-      if (contention.empty()) continue;
-      job.cause = fabric.link_name(contention.front().first);
-      if (const auto other = traffic.busiest_other(contention.front().first, part))
-        job.culprit = result.jobs[job_of_part[*other]].name;
+      std::map<std::pair<LinkId, std::uint32_t>, double> seconds;
+      for (const Contention& c : contention_on_path(record, *last)) {
+        // Without another job on the link it is the job's own traffic that competes there.
+        const auto other = traffic.busiest_other(c.link, part, c.from, c.to);
+        if (!other) continue;
+        job.contention_s += c.seconds;
+        seconds[{c.link, *other}] += c.seconds;
+      }
+      const auto most =
+          std::max_element(seconds.begin(), seconds.end(),
+                           [](const auto& a, const auto& b) { return a.second < b.second; });
+      if (most == seconds.end()) continue;
+      job.cause = fabric.link_name(most->first.first);
+      job.culprit = result.jobs[job_of_part[most->first.second]].name;
     }
   };
-  (void)context.run_graph(graph, fidelity, std::nullopt, breakdown, totals, result,
-                          {{&traffic}, read});
+  const StaticRunResult run = context.run_graph(graph, fidelity, std::nullopt, breakdown, totals,
+                                                result, {{&traffic}, read, nullptr});
+  ReplayResult& out = result.replay.emplace();
+  out.makespan_s = run.makespan.value();
+  out.ranks = graph.ranks.size();
+  out.tasks = run.tasks;
+  out.breakdown_s = breakdown;
 }
 
 void compare_with_alone(SystemResult& result, const std::vector<SystemResult>& alone) {

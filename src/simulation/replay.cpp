@@ -1,5 +1,7 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -16,7 +18,7 @@ constexpr std::size_t kFlowRanks = 64;
 
 CommGroups read_groups(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in)
+  if (!in || std::filesystem::is_directory(path))
     throw InputError("cannot-read", fmt::format("cannot read the communicator groups '{}'", path));
   return parse_comm_groups({std::istreambuf_iterator<char>(in), {}}, path);
 }
@@ -69,8 +71,20 @@ RecordedTrace load_trace(const ReplaySpec& replay, const ChipSpec& chip,
   ReplayOptions& options = trace.options;
   options.timing = replay.recorded_durations ? ReplayTiming::recorded : ReplayTiming::automatic;
   options.compute_format = replay.compute_format;
+  if (!replay.dimensions.empty() && !options.dimensions.empty())
+    throw InputError("trace-dimensions",
+                     fmt::format("{}: a trace of format {} says its dimensions itself: {}",
+                                 replay.trace, trace.format, fmt::join(options.dimensions, " x ")),
+                     "leave the dimensions out");
   if (!replay.dimensions.empty())
     options.dimensions.assign(replay.dimensions.begin(), replay.dimensions.end());
+  if (replay.data_dimension >= 0 && options.data_dimension >= 0 &&
+      replay.data_dimension != options.data_dimension)
+    throw InputError(
+        "trace-scale",
+        fmt::format("{}: dimension {} of the trace is not its data-parallel one; {} is",
+                    replay.trace, replay.data_dimension, options.data_dimension),
+        "leave the data dimension out");
   if (replay.data_dimension >= 0) options.data_dimension = replay.data_dimension;
   if (replay.comm_size == "collective_size")
     options.comm_size = CommSizeConvention::collective_size;
@@ -92,13 +106,22 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   ReplayOptions options = trace.options;
   options.folding = fidelity == Fidelity::flow ? Folding::off : input.scenario.folding;
   options.fabric = &context.fabric();
-  const Replay replay = build_replay(trace.trace, context.devices_used(), options);
+  Replay replay = build_replay(trace.trace, context.devices_used(), options);
+  FoldedTraffic traffic;
+  if (replay.graph.folded) {
+    traffic = context.plan_folded_traffic(replay.graph);
+    if (!context.keep_folded(traffic.uneven, options.folding,
+                             trace.trace.ranks.size() <= kUnfoldedRanks, result.notes)) {
+      options.folding = Folding::off;
+      replay = build_replay(trace.trace, context.devices_used(), options);
+    }
+  }
 
   Breakdown breakdown;
   Totals totals;
   MessageListener messages;
   const StaticRunResult run = context.run_graph(replay.graph, fidelity, std::nullopt, breakdown,
-                                                totals, result, {{&messages}, {}});
+                                                totals, result, {{&messages}, {}, &traffic});
   ReplayResult& out = result.replay.emplace();
   out.makespan_s = run.makespan.value();
   out.ranks = trace.trace.ranks.size();
@@ -112,10 +135,7 @@ void simulate_replay(const RunContext& context, SystemResult& result) {
   std::vector<double> idle;
   for (const auto& plan : run.transfer_plans) idle.push_back(plan ? plan->idle_time.value() : 0);
   out.messages = messages.result(idle);
-  for (const auto& [reason, count] : replay.statistics.ignored) {
-    out.skipped += count;
-    result.notes.push_back(fmt::format("ignored {} times: {}", count, reason));
-  }
+  for (const auto& [reason, count] : replay.statistics.ignored) out.skipped += count;
   // One row for all groups that do the same.
   std::set<std::tuple<std::string, double, std::uint64_t, std::string, std::string, double>> known;
   for (const auto& plan : run.plans) {

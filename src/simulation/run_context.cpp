@@ -55,6 +55,22 @@ RunContext::Run RunContext::start(Fidelity fidelity) const {
   return run;
 }
 
+FoldedTraffic RunContext::plan_folded_traffic(const TaskGraph& graph) const {
+  return plan_folded(
+      graph, collectives_,
+      {input_->scenario.network.planes, input_->scenario.network.algorithms, nullptr});
+}
+
+bool RunContext::keep_folded(const std::string& uneven, Folding folding, bool few,
+                             std::vector<std::string>& notes) const {
+  if (uneven.empty()) return true;
+  if (folding == Folding::on)
+    throw InputError("cannot-fold", "folding is on, but " + uneven,
+                     "use \"folding\": \"auto\" or \"off\"");
+  notes.push_back((few ? "not folded: " : "folded, but not exactly: ") + uneven);
+  return !few;
+}
+
 StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
                                       std::optional<double> tokens, Breakdown& breakdown,
                                       Totals& totals, SystemResult& result,
@@ -70,7 +86,8 @@ StaticRunResult RunContext::run_graph(const TaskGraph& graph, Fidelity fidelity,
   if (insight_->any() || hooks.at_end) run.machine->add_observer(recorder.emplace(graph));
   for (EngineObserver* observer : hooks.observers) run.machine->add_observer(*observer);
   const StaticRunOptions options{input_->scenario.network.planes,
-                                 input_->scenario.network.algorithms};
+                                 input_->scenario.network.algorithms,
+                                 graph.folded ? hooks.folded : nullptr};
   StaticRunResult done = run_task_graph(*run.machine, graph, collectives_, cost_, options);
   if (done.unfinished > 0 && input_->scenario.kind != ScenarioKind::training) {
     throw InputError(

@@ -16,6 +16,9 @@
 
 namespace xpusim {
 
+/// Ranks that are simulated one by one where folding was not asked for and would not be exact.
+inline constexpr std::uint32_t kUnfoldedRanks = 4096;
+
 class RunContext {
  public:
   /// Both must outlive the context.
@@ -42,7 +45,14 @@ class RunContext {
   struct Hooks {
     std::vector<EngineObserver*> observers;
     std::function<void(const RunRecord&)> at_end;
+    const FoldedTraffic* folded = nullptr;  ///< of the graph, when it is folded
   };
+
+  [[nodiscard]] FoldedTraffic plan_folded_traffic(const TaskGraph&) const;
+  /// What to do about an obstacle that plans have shown: false = simulate all ranks (`few` enough),
+  /// with a note. Throws InputError when folding is `on`.
+  [[nodiscard]] bool keep_folded(const std::string& uneven, Folding, bool few,
+                                 std::vector<std::string>& notes) const;
 
   /// Runs a graph and fills power, links, planes, simulation and notes of `result`. `tokens` gives
   /// tokens per joule. Throws InternalError when tasks are left that can never start.
@@ -82,6 +92,7 @@ struct TrainingGraph {
   ParallelLayout layout;
   TaskGraph graph;
   MemoryPerDevice memory;
+  FoldedTraffic traffic;  ///< when the graph is folded
 };
 [[nodiscard]] TrainingGraph build_training_graph(const RunContext&, const ScenarioSpec&,
                                                  const ModelSpec&, std::uint32_t devices, Folding,

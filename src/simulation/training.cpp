@@ -6,9 +6,6 @@
 namespace xpusim {
 namespace {
 
-/// Ranks that an unfolded graph may have when folding was not asked for by name.
-constexpr std::uint32_t kUnfoldedRanks = 4096;
-
 TrainingResult::Memory memory_of(const MemoryPerDevice& device, double dies, Bytes capacity) {
   TrainingResult::Memory memory;
   memory.parameters = device.parameters.value() * dies;
@@ -30,6 +27,13 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout,
   if (folding == Folding::on) {
     throw InputError("cannot-fold", "folding is on, but " + obstacle,
                      "use \"folding\": \"auto\" or \"off\"");
+  }
+  // What differs below the domains is small: too many ranks are folded all the same, and it is
+  // said.
+  if (layout.devices > kUnfoldedRanks &&
+      folding_obstacle(layout, parallelism, context.fabric(), PlacementDetail::domains).empty()) {
+    notes.push_back("folded, but not exactly: " + obstacle);
+    return true;
   }
   if (layout.devices > kUnfoldedRanks) {
     throw InputError(
@@ -56,8 +60,17 @@ TrainingGraph build_training_graph(const RunContext& context, const ScenarioSpec
   made.memory = require_fit(model, scenario.parallelism, training, input.software, devices,
                             input.chip.memory.capacity / dies);
   const bool fold = decide_folding(context, made.layout, scenario.parallelism, folding, notes);
-  made.graph = build_training_step(model, scenario.parallelism, training, context.fabric(),
-                                   input.software, {fold, devices});
+  const auto build = [&](bool folded) {
+    return build_training_step(model, scenario.parallelism, training, context.fabric(),
+                               input.software, {folded, devices});
+  };
+  made.graph = build(fold);
+  if (made.graph.folded) {
+    made.traffic = context.plan_folded_traffic(made.graph);
+    if (!context.keep_folded(made.traffic.uneven, folding, made.layout.devices <= kUnfoldedRanks,
+                             notes))
+      made.graph = build(false);
+  }
   if (const auto idle = devices - made.layout.devices; idle > 0) {
     notes.push_back(fmt::format("{} of {} ranks are idle: {} uses {}", idle, devices,
                                 made.layout.to_string(), made.layout.devices));
@@ -92,7 +105,8 @@ void simulate_training(const RunContext& context, SystemResult& result) {
         "fidelity 'flow' moves every rank's messages; a folded run has one rank per stage",
         "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
   }
-  const StaticRunResult run = context.run_graph(graph, fidelity, tokens, breakdown, totals, result);
+  const StaticRunResult run = context.run_graph(graph, fidelity, tokens, breakdown, totals, result,
+                                                {{}, {}, &step.traffic});
 
   const double chips = context.packages_used();
   const StepFlops flops = training_step_flops(model, training, input.software);

@@ -1,6 +1,7 @@
 #include "xpusim/symmetry.hpp"
 
-#include <algorithm>
+#include <bit>
+#include <optional>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -24,16 +25,22 @@ std::uint64_t first_with(std::span<const DeviceId> devices, std::uint64_t seed, 
   return seed;
 }
 
-/// Links between two devices on the plane, all ways together.
-std::uint64_t distance(const Fabric& fabric, PlaneId plane, DeviceId from, DeviceId to) {
-  std::uint64_t links = 0;
-  for (const Path& path : fabric.route(plane, from, to)) links = links * 64 + path.links.size();
-  return links;
+/// The tiers and the latency of all ways between two devices of the plane.
+std::uint64_t way(const Fabric& fabric, PlaneId plane, DeviceId from, DeviceId to) {
+  if (from == to) return 1;
+  if (fabric.instance_of(plane, from) != fabric.instance_of(plane, to)) return 2;
+  std::uint64_t seed = 3;
+  for (const Path& path : fabric.route(plane, from, to)) {
+    for (const LinkId link : path.links) seed = mixed(seed, fabric.links()[link].tier);
+    seed = mixed(seed, std::bit_cast<std::uint64_t>(path.latency.value()));
+  }
+  return seed;
 }
 
+/// Routes that instances and first-level switches do not tell.
 bool routes_by_position(PlaneShape shape) {
   return shape == PlaneShape::torus || shape == PlaneShape::dragonfly ||
-         shape == PlaneShape::full_mesh;
+         shape == PlaneShape::full_mesh || shape == PlaneShape::fat_tree;
 }
 
 }  // namespace
@@ -60,20 +67,24 @@ std::uint64_t placement_signature(const Fabric& fabric, std::span<const DeviceId
                                   PlacementDetail detail) {
   std::uint64_t seed = first_with(devices, devices.size(),
                                   [&](DeviceId d) -> std::uint64_t { return fabric.node_of(d); });
+  const std::optional<PlaneId> flat = fabric.plane_for(devices);
   for (std::size_t i = 0; i < fabric.planes().size(); ++i) {
     const auto plane = static_cast<PlaneId>(i);
     seed = first_with(devices, seed,
                       [&](DeviceId d) -> std::uint64_t { return fabric.instance_of(plane, d); });
-    const bool switches = detail == PlacementDetail::switches && !devices.empty() &&
-                          fabric.switch_of(plane, devices.front()).has_value();
+    // What is slower than a plane that joins them all carries nothing of theirs.
+    const bool idle =
+        flat && fabric.planes()[i].device_capacity < fabric.planes()[*flat].device_capacity;
+    if (detail == PlacementDetail::domains || idle) continue;
+    const bool switches = !devices.empty() && fabric.switch_of(plane, devices.front()).has_value();
     if (switches)
       seed = first_with(devices, seed,
                         [&](DeviceId d) -> std::uint64_t { return *fabric.switch_of(plane, d); });
     if (!routes_by_position(fabric.planes()[i].shape)) continue;
-    for (std::size_t d = 0; d + 1 < devices.size(); ++d) {
-      const bool met =
-          fabric.instance_of(plane, devices[d]) == fabric.instance_of(plane, devices[d + 1]);
-      seed = mixed(seed, met ? distance(fabric, plane, devices[d], devices[d + 1]) : 0);
+    // Neighbours, the last and the first, and the first with everybody.
+    for (std::size_t d = 0; d < devices.size(); ++d) {
+      seed = mixed(seed, way(fabric, plane, devices[d], devices[(d + 1) % devices.size()]));
+      seed = mixed(seed, way(fabric, plane, devices.front(), devices[d]));
     }
   }
   return seed;

@@ -116,6 +116,15 @@ std::uint32_t Communicators::involved(std::uint32_t rank, const ChakraFile& file
          fmt::format("lists {} dimensions in involved_dim, {} are given", node.involved_dim_count,
                      options_.dimensions.size()),
          "give as many dimension sizes as the trace was made for");
+  // Traces list more dimensions than a system has, all taking part; else there are more to give.
+  const std::uint32_t given = (1u << options_.dimensions.size()) - 1;
+  const std::uint32_t more =
+      static_cast<std::uint32_t>((std::uint64_t{1} << node.involved_dim_count) - 1) & ~given;
+  if ((node.involved_dims & more) != more || (node.involved_dims & given) == 0)
+    fail(file, node,
+         fmt::format("chooses from {} dimensions in involved_dim, {} are given",
+                     node.involved_dim_count, options_.dimensions.size()),
+         "give as many dimension sizes as the trace was made for");
   return along_dimensions(rank, node.involved_dims, nullptr, "dimensions");
 }
 

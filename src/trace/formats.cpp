@@ -181,7 +181,7 @@ const Format& recognise(const std::string& path) {
                    found.word.empty() ? fmt::format("{}: the file is empty", path)
                                       : fmt::format("{}: no known trace format begins with {}",
                                                     path, trace::in_quotes(found.word)),
-                   fmt::format("formats: {}; name one with --format", known_formats()));
+                   fmt::format("formats: {}; name the one it is", known_formats()));
 }
 
 void require_nodes(const RecordedTrace& trace, const std::string& path) {

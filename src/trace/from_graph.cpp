@@ -1,6 +1,7 @@
 // A task graph as a recorded trace: what a run of it would have written.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <unordered_map>
 
@@ -143,6 +144,7 @@ class Recorder {
     std::vector<std::uint64_t> dependencies;
     for (std::uint32_t d = graph_.dependency_begin[t]; d < graph_.dependency_begin[t + 1]; ++d)
       dependencies.push_back(node_for(graph_.dependency_ids[d], rank));
+    keep_order(t, dependencies);
     std::sort(dependencies.begin(), dependencies.end());
     dependencies.erase(std::unique(dependencies.begin(), dependencies.end()), dependencies.end());
     const Task& task = graph_.tasks[t];
@@ -150,6 +152,16 @@ class Recorder {
     node_of_[t] = node.id;
     const bool labelled = task.label < graph_.labels.size();
     files_[rank]->add(node, labelled ? graph_.labels[task.label] : std::string(), dependencies);
+  }
+
+  /// Communication of one stream runs one after another: files know no streams, so by dependencies,
+  /// in order of task (a topological one on every rank at once).
+  void keep_order(TaskId t, std::vector<std::uint64_t>& dependencies) {
+    const Task& task = graph_.tasks[t];
+    const bool orders = task.kind == TaskKind::collective || task.kind == TaskKind::transfer;
+    if (!orders || task.stream == Stream::none) return;
+    const auto [it, fresh] = last_on_stream_.try_emplace({task.rank, task.stream}, t);
+    if (!fresh) dependencies.push_back(node_of_[std::exchange(it->second, t)]);
   }
 
   /// The node that stands for a task on a rank: its own, or the receipt of its message.
@@ -168,7 +180,10 @@ class Recorder {
     node.comm_tag = tag_of(t);
     node.id = files_[rank]->nodes.size();
     it->second = node.id;
-    files_[rank]->add(node, "receive " + graph_.labels[task.label], {});
+    files_[rank]->add(
+        node,
+        task.label < graph_.labels.size() ? "receive " + graph_.labels[task.label] : std::string(),
+        {});
     return it->second;
   }
 
@@ -183,6 +198,7 @@ class Recorder {
   std::vector<std::shared_ptr<ChakraFile>> files_;
   std::unordered_map<DeviceId, RankId> rank_of_device_;
   std::vector<std::uint64_t> node_of_;  ///< by task
+  std::map<std::pair<RankId, Stream>, TaskId> last_on_stream_;
   std::unordered_map<TaskId, std::uint64_t> receipts_;
   std::unordered_map<TaskId, std::int32_t> tags_;
   std::unordered_map<std::uint64_t, std::int32_t> next_tag_;

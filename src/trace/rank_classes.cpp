@@ -85,10 +85,16 @@ class Refinement {
 
   [[nodiscard]] Signature among_others(std::uint32_t rank) const {
     Signature s;
-    for (const std::uint32_t group : programs_.groups(rank)) s.add(group_signatures_[group]);
+    for (const std::uint32_t group : programs_.groups(rank)) {
+      s.add(group_signatures_[group]);
+      // Members that call it otherwise than the first one does are not its equals.
+      s.add(programs_.slot_of(groups_[group].members.front(), group));
+      s.add(static_cast<std::uint64_t>(groups_[group].purpose));
+    }
     const std::vector<std::uint32_t>& partners = programs_.of(rank).partners;
     for (std::size_t i = 0; i < partners.size(); ++i) {
       s.add(classes_[partners[i]]);
+      s.add(partners[i] == rank ? 1 : 0);
       s.add(programs_.partner_of(partners[i], rank));
       s.add(partner_places_[first_partner_[rank] + i]);
     }

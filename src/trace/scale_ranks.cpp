@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "trace/communicators.hpp"
 #include "xpusim/trace.hpp"
 
 namespace xpusim {
@@ -70,8 +71,9 @@ class Scaler {
       refuse(from,
              fmt::format("{} ranks are no multiple of the {} ranks of one data-parallel replica",
                          ranks, rest),
-             fmt::format("use {} or {}", std::max(1u, ranks / rest) * rest,
-                         (ranks / rest + 1) * rest));
+             ranks < rest
+                 ? fmt::format("use {}, or more", rest)
+                 : fmt::format("use {} or {}", ranks / rest * rest, (ranks / rest + 1) * rest));
     new_sizes_ = sizes(from);
     new_sizes_[dimension_] = ranks / rest;
   }
@@ -108,7 +110,8 @@ class Scaler {
     const auto ranks = static_cast<std::uint32_t>(trace.trace.ranks.size());
     if (trace.options.dimensions.empty()) {
       // Without dimensions every rank is a data-parallel replica, if all do the same.
-      if (trace.trace.identical_classes.size() == 1) return {ranks};
+      if (trace.trace.identical_classes.size() == 1 && !names_dimensions(*trace.trace.ranks[0]))
+        return {ranks};
       refuse(trace, "which ranks are data-parallel replicas is not known",
              "give the sizes of the logical dimensions, innermost first");
     }
@@ -121,6 +124,13 @@ class Scaler {
                          fmt::join(trace.options.dimensions, " x "), ranks),
              "the sizes, innermost first, must multiply to the number of ranks");
     return trace.options.dimensions;
+  }
+
+  /// Do collectives choose from dimensions whose sizes nobody gave?
+  static bool names_dimensions(const ChakraFile& file) {
+    return std::any_of(file.nodes.begin(), file.nodes.end(), [&](const ChakraNode& node) {
+      return node.type == ChakraNodeType::comm_coll && trace::selects_dimensions(file, node);
+    });
   }
 
   static std::size_t data_dimension(const RecordedTrace& trace) {

@@ -379,6 +379,7 @@ class Layout {
     options.dimensions.assign(sizes_.begin(), sizes_.end());
     options.dimension_purposes = purposes_;
     options.dimension_groups = groups_;
+    options.data_dimension = data_dimension_;
   }
   [[nodiscard]] std::uint32_t ranks() const { return static_cast<std::uint32_t>(ranks_); }
   [[nodiscard]] std::uint64_t pp() const { return pp_; }
@@ -468,6 +469,7 @@ class Layout {
     if (dp % ep != 0) fail_division(fmt::format("EP {} does not divide DP {}", ep, dp), "ep");
     sizes_ = {tp, ep, dp / ep, pp_};
     purposes_ = {Purpose::tp, Purpose::ep, Purpose::dp, Purpose::pp};
+    data_dimension_ = 2;
     group(kTp, 0b0001, Purpose::tp);
     group(kEp, 0b0010, Purpose::ep);
     group(kDp, 0b0110, Purpose::dp);
@@ -486,6 +488,7 @@ class Layout {
                     "model_parallel_NPU_group");
     const std::uint64_t dp = ranks_ / tp;
     sizes_ = {model_outside ? dp : tp, model_outside ? tp : dp};
+    data_dimension_ = model_outside ? 0 : 1;
     group(kTp, 0b01, Purpose::tp);
     group(kDp, 0b10, Purpose::dp);
     group(kTpOuter, 0b10, Purpose::tp);
@@ -502,6 +505,7 @@ class Layout {
 
   const TextInput& input_;
   const Header& header_;
+  int data_dimension_ = -1;
   TraceReadOptions given_;
   std::uint64_t ranks_ = 0, pp_ = 1;
   std::vector<std::uint64_t> sizes_;

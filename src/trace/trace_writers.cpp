@@ -280,6 +280,11 @@ using WriteRank = std::function<void(std::ostream&, const ChakraFile&)>;
 TraceWriteSummary write_set(const RecordedTrace& recorded, const std::string& prefix,
                             std::string_view suffix, const TraceWriteOptions& options,
                             const WriteRank& write_rank) {
+  std::error_code error;
+  if (fs::path(prefix).filename().empty() || fs::is_directory(prefix, error))
+    throw InputError("trace-write", fmt::format("'{}' is no prefix of file names", prefix),
+                     "write FOLDER/NAME; the files are FOLDER/NAME.<rank>" + std::string(suffix));
+
   const std::uint64_t ranks = recorded.trace.ranks.size();
   if (ranks > kManyFiles && !options.force)
     throw InputError("trace-write", fmt::format("{} ranks would be {} files", ranks, ranks),
@@ -289,7 +294,6 @@ TraceWriteSummary write_set(const RecordedTrace& recorded, const std::string& pr
     return fmt::format("{}.{}{}", prefix, rank, suffix);
   };
   for (std::uint64_t r = 0; r < ranks; ++r) batch.require_free(path_of(r));
-  std::error_code error;
   if (const std::string beyond = path_of(ranks); fs::exists(beyond, error))
     throw InputError("trace-write",
                      fmt::format("{} belongs to a larger trace of the same name", beyond),

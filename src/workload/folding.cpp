@@ -12,8 +12,9 @@ namespace xpusim {
 namespace {
 
 /// Where members lie relative to each other.
-std::uint64_t pattern(const Fabric& fabric, const std::vector<DeviceId>& members) {
-  return placement_signature(fabric, members, PlacementDetail::domains);
+std::uint64_t pattern(const Fabric& fabric, const std::vector<DeviceId>& members,
+                      PlacementDetail detail) {
+  return placement_signature(fabric, members, detail);
 }
 
 const char* group_words(GroupKind kind) {
@@ -39,7 +40,7 @@ const char* group_words(GroupKind kind) {
 }  // namespace
 
 std::string folding_obstacle(const ParallelLayout& layout, const ParallelismSpec& parallelism,
-                             const Fabric& fabric) {
+                             const Fabric& fabric, PlacementDetail detail) {
   if (std::string reason = asymmetry(fabric); !reason.empty()) return reason;
   const RankMap map(layout, parallelism.order);
   for (std::size_t k = 0; k < kGroupKinds; ++k) {
@@ -49,7 +50,7 @@ std::string folding_obstacle(const ParallelLayout& layout, const ParallelismSpec
       std::optional<std::uint64_t> first;
       for (const DeviceId device : map.devices_of_stage(stage)) {
         if (map.group_base(kind, device) != device) continue;
-        const std::uint64_t here = pattern(fabric, map.group(kind, device));
+        const std::uint64_t here = pattern(fabric, map.group(kind, device), detail);
         if (!first) first = here;
         if (first != here)
           return fmt::format("the {} groups of stage {} lie differently on nodes and planes",
@@ -64,7 +65,7 @@ std::string folding_obstacle(const ParallelLayout& layout, const ParallelismSpec
     const std::uint32_t next = (stage + 1) % static_cast<std::uint32_t>(layout.pipeline);
     std::optional<std::uint64_t> first;
     for (const DeviceId device : map.devices_of_stage(stage)) {
-      const std::uint64_t here = pattern(fabric, {device, map.peer(device, next)});
+      const std::uint64_t here = pattern(fabric, {device, map.peer(device, next)}, detail);
       if (!first) first = here;
       if (first != here)
         return fmt::format("ranks of stage {} reach the next stage over different planes", stage);

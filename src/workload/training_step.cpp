@@ -12,7 +12,9 @@ TaskGraph build_training_step(const ModelSpec& model, const ParallelismSpec& par
   const ParallelLayout layout = resolve_layout(
       model, parallelism, training, options.devices > 0 ? options.devices : fabric.devices());
   if (options.fold)
-    if (const std::string reason = folding_obstacle(layout, parallelism, fabric); !reason.empty())
+    if (const std::string reason =
+            folding_obstacle(layout, parallelism, fabric, PlacementDetail::domains);
+        !reason.empty())
       throw InputError("cannot-fold", "folding is not possible: " + reason,
                        "set folding to \"off\" or \"automatic\"");
   return StepBuilder(model, layout, parallelism, training, software, options.fold).build();

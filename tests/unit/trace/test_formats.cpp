@@ -35,7 +35,7 @@ TEST_CASE("content of no known format is refused with the list", "[trace][format
   folder.write("x", "hello world");
   folder.write("empty", "");
   const std::string help =
-      "\n  help: formats: chakra, chakra-json, simai, goal, htsim-cm; name one with --format";
+      "\n  help: formats: chakra, chakra-json, simai, goal, htsim-cm; name the one it is";
   CHECK(refusal([&] { (void)read_trace(folder / "x"); }) ==
         "error[trace-format]: " + (folder / "x") + ": no known trace format begins with \"hello\"" +
             help);
