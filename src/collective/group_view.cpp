@@ -1,7 +1,6 @@
 #include "collective/group_view.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "xpusim/collective.hpp"
 
@@ -59,25 +58,12 @@ bool GroupView::classified(std::uint32_t slot) const {
 const GroupView::Classes& GroupView::classes(std::uint32_t slot) const {
   Classes& known = classes_[slot];
   if (!known.of.empty()) return known;
-  // The inner links of the route to the first rank of the same instance name the switch that a rank
-  // hangs on: none for that rank's own switch.
-  std::map<std::uint32_t, std::uint32_t> first_rank;  // by instance
-  std::map<std::pair<std::uint32_t, std::vector<LinkId>>, std::uint32_t> by_inner_links;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_switch;
+  known.of.reserve(size());
   for (std::uint32_t i = 0; i < size(); ++i) {
-    const std::uint32_t instance = fabric_->instance_of(planes_[slot], members_[i]);
-    const std::uint32_t first = first_rank.try_emplace(instance, i).first->second;
-    std::vector<LinkId> inner;
-    if (i != first) {
-      inner = fabric_->route(planes_[slot], members_[i], members_[first]).front().links;
-      if (inner.size() > 2) {
-        inner.erase(inner.begin());
-        inner.pop_back();
-      } else {
-        inner.clear();
-      }
-    }
-    const auto [at, fresh] = by_inner_links.try_emplace(
-        {instance, inner}, static_cast<std::uint32_t>(known.ranks.size()));
+    const std::uint32_t leaf = fabric_->switch_of(planes_[slot], members_[i]).value();
+    const auto [at, fresh] =
+        by_switch.try_emplace(leaf, static_cast<std::uint32_t>(known.ranks.size()));
     if (fresh) known.ranks.emplace_back();
     known.of.push_back(at->second);
     known.ranks[at->second].push_back(i);

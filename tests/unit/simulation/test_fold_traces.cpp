@@ -124,6 +124,72 @@ TEST_CASE("a straggler splits the classes and is not lost", "[simulation][replay
                 0.05));
 }
 
+namespace {
+
+/// One message of every rank to its partner, and a trace of them.
+SystemResult messages(const std::vector<std::uint32_t>& partner, const char* system,
+                      Folding folding, const std::vector<std::string>& overrides = {}) {
+  const TemporaryFolder folder;
+  for (std::uint32_t r = 0; r < partner.size(); ++r) {
+    std::uint32_t from = 0;
+    while (partner[from] != r) ++from;
+    ChakraFile file;
+    file.add(message(true, partner[r], 100 << 20, 0), "send");
+    ChakraNode receive = message(false, from, 100 << 20, 0);
+    receive.id = 1;
+    file.add(receive, "receive");
+    write_file(folder / fmt::format("t.{}.et", r), file);
+  }
+  ScenarioSpec scenario = replay_scenario(folder / "t", system);
+  scenario.folding = folding;
+  return simulate_forked(scenario, 0, overrides);
+}
+
+}  // namespace
+
+TEST_CASE("a rank that sends to itself is not one that sends to a neighbour",
+          "[simulation][replay][folding]") {
+  const std::vector<std::uint32_t> partner{0, 2, 1, 3};
+  const SystemResult folded = messages(partner, "gb200-nvl72", Folding::automatic);
+  CHECK(folded.simulation.simulated_ranks < 4);
+  equal_runs(folded, messages(partner, "gb200-nvl72", Folding::off));
+}
+
+TEST_CASE("messages that meet at an uplink are not those that have one to themselves",
+          "[simulation][replay][folding]") {
+  // Ranks 0 and 1 leave node 0 together; 16 leaves node 2 alone; all go to other nodes.
+  std::vector<std::uint32_t> partner(48);
+  for (std::uint32_t r = 0; r < 48; ++r) partner[r] = r;
+  for (const auto& [a, b] : {std::pair{0u, 24u}, {1u, 32u}, {16u, 40u}})
+    std::swap(partner[a], partner[b]);
+  const std::vector<std::string> narrow{"system.cloudmatrix-384.planes.ub.oversubscription=8"};
+  const SystemResult folded = messages(partner, "cloudmatrix-384", Folding::automatic, narrow);
+  equal_runs(folded, messages(partner, "cloudmatrix-384", Folding::off, narrow));
+  CHECK(has_note(folded, "share links with different traffic"));
+  CHECK_THROWS_WITH(messages(partner, "cloudmatrix-384", Folding::on, narrow),
+                    Catch::Contains("folding is on, but groups that run SEND_RECV"));
+}
+
+TEST_CASE("members that call two equal communicators in another order are not merged",
+          "[simulation][replay][folding]") {
+  const TemporaryFolder folder;
+  folder.write("groups.json", R"({"1": [0, 1], "2": [0, 1]})");
+  for (int r = 0; r < 2; ++r) {
+    ChakraFile file;
+    for (int i = 0; i < 2; ++i) {
+      ChakraNode node = collective(ChakraCollective::all_reduce, 1 << 20);
+      node.id = static_cast<std::uint64_t>(i);
+      node.pg_name = file.intern(i == r ? "1" : "2");
+      file.add(node, "all-reduce",
+               i == 0 ? std::vector<std::uint64_t>{} : std::vector<std::uint64_t>{0});
+    }
+    write_file(folder / fmt::format("t.{}.et", r), file);
+  }
+  ScenarioSpec scenario = replay_scenario(folder / "t", "dgx-h100");
+  scenario.replay.groups = folder / "groups.json";
+  CHECK_THROWS_WITH(simulate_forked(scenario), Catch::Contains("wait for each other"));
+}
+
 TEST_CASE("what is folded and why not is reported", "[simulation][replay][folding]") {
   const Pipeline trace(2, 8);
   CHECK(has_note(run(trace, "cloudmatrix-384", Folding::on), "folded: 16 ranks are simulated as"));

@@ -93,6 +93,20 @@ TEST_CASE("two equal jobs on the same uplinks halve each other, and the link and
   }
 }
 
+TEST_CASE("a job that had ended is not to blame", "[simulation][jobs]") {
+  const Jobs jobs(16, 256 << 20, "cloudmatrix-384",
+                  {"system.cloudmatrix-384.planes.ub.oversubscription=8"});
+  const std::string three =
+      R"({"name": "early", "scenario": "one.json", "placement": "spread"},)"
+      R"({"name": "a", "scenario": "one.json", "placement": "spread", "start": "1 s"},)"
+      R"({"name": "b", "scenario": "one.json", "placement": "spread", "start": "1 s"})";
+  const SystemResult r = jobs.run(three, R"(, "network": {"algorithms": {"ALL_REDUCE": "ring"}})");
+  REQUIRE(r.jobs.size() == 3);
+  CHECK(r.jobs[0].culprit.empty());
+  CHECK(r.jobs[1].culprit == "b");
+  CHECK(r.jobs[2].culprit == "a");
+}
+
 TEST_CASE("placements that cannot be are refused", "[simulation][jobs][refusal]") {
   const Jobs jobs(8, 1 << 20);
   const auto refusal = [&](const std::string& text) {
