@@ -333,15 +333,16 @@ void add_links(Builder& rows, const RunReport& run) {
     }
   }
   for (const auto& [plane, tier] : tiers) {
-    rows.text(fmt::format("{}/{}", plane, tier), [&](const SystemResult& r) -> std::string {
-      if (!r.links) return "";
-      for (const TierResult& t : r.links->tiers) {
-        if (t.plane != plane || t.tier != tier) continue;
-        return fmt::format("{} / {}", percent_text(t.mean_utilization),
-                           percent_text(t.peak_utilization));
-      }
-      return "";
-    });
+    rows.text(fmt::format("{}/{}", plane, tier),
+              [&plane = plane, &tier = tier](const SystemResult& r) -> std::string {
+                if (!r.links) return "";
+                for (const TierResult& t : r.links->tiers) {
+                  if (t.plane != plane || t.tier != tier) continue;
+                  return fmt::format("{} / {}", percent_text(t.mean_utilization),
+                                     percent_text(t.peak_utilization));
+                }
+                return "";
+              });
   }
   for (std::size_t i = 0; i < hot; ++i) {
     rows.text(fmt::format("hottest {}", i + 1), [i](const SystemResult& r) -> std::string {

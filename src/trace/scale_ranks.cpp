@@ -168,7 +168,8 @@ class Scaler {
     const auto purpose = from_.options.group_purposes.find(id);
     const Purpose why =
         purpose == from_.options.group_purposes.end() ? Purpose::other : purpose->second;
-    const auto [it, fresh] = made_.options.dimension_groups.try_emplace(id, *mask, why);
+    const auto [it, fresh] =
+        made_.options.dimension_groups.try_emplace(id, DimensionGroup{*mask, why});
     if (!fresh && it->second.dimensions != *mask)
       refuse(from_, fmt::format("group \"{}\" spans other dimensions on other ranks", id),
              "give every kind of group names of its own");
