@@ -9,6 +9,7 @@
 #include "collective/algorithm.hpp"
 #include "collective/library.hpp"
 #include "collective/link_partition.hpp"
+#include "topology/mix.hpp"
 #include "xpusim/diagnostic.hpp"
 #include "xpusim/symmetry.hpp"
 
@@ -498,11 +499,8 @@ template <class NameOf>
 std::uint64_t loads_hash(const LinkBytes& bytes, const std::vector<LinkId>& touched, NameOf name) {
   std::uint64_t sum = touched.size();
   for (const LinkId link : touched) {
-    std::uint64_t x =
-        std::bit_cast<std::uint64_t>(bytes.bytes(link)) * 0x9e3779b97f4a7c15ULL + name(link);
-    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;  // splitmix64 (Steele et al. 2014)
-    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-    sum += x ^ (x >> 31U);
+    sum +=
+        topology::mix(topology::mix(std::bit_cast<std::uint64_t>(bytes.bytes(link))) ^ name(link));
   }
   return sum;
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "topology/mix.hpp"
 #include "topology/shape.hpp"
 #include "xpusim/diagnostic.hpp"
 
@@ -12,15 +13,8 @@ namespace xpusim {
 namespace {
 
 using topology::Layout;
+using topology::mix;
 using topology::Walk;
-
-/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 /// What is left of the weakest link of a path, relative to the healthy one: 1 = healthy, 0 = dead.
 double health(const Layout& layout, const std::vector<FabricLink>& links, const Path& path) {

@@ -6,14 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "topology/mix.hpp"
+
 namespace xpusim {
 namespace {
 
 std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) {
-  std::uint64_t x = seed ^ (value + 0x9e3779b97f4a7c15ULL);  // splitmix64 (Steele et al. 2014)
-  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31U);
+  return topology::mix(seed ^ topology::mix(value));
 }
 
 /// For each device the first one of the list in the same place, hashed.

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "topology/mix.hpp"
 #include "xpusim/symmetry.hpp"
 
 namespace xpusim::trace {
@@ -14,8 +15,8 @@ namespace {
 struct Signature {
   std::uint64_t high = 0x243f6a8885a308d3ULL, low = 0x13198a2e03707344ULL;
   void add(std::uint64_t value) {
-    high = mixed(high ^ value);
-    low = mixed(low + value * 0x9e3779b97f4a7c15ULL);
+    high = topology::mix(high ^ value);
+    low = topology::mix(low + value * 0x9e3779b97f4a7c15ULL);
   }
   void add(const Signature& other) {
     add(other.high);
@@ -27,13 +28,6 @@ struct Signature {
     low += member.low;
   }
   friend bool operator==(const Signature&, const Signature&) = default;
-
- private:
-  static std::uint64_t mixed(std::uint64_t x) {
-    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31U);
-  }
 };
 struct SignatureHash {
   std::size_t operator()(const Signature& s) const { return s.high; }
