@@ -67,10 +67,10 @@ struct JsonMember {
 
 // ---------------------------------------------------------------- kinds of files
 
-enum class PartKind { chip, link, system, model, software, scenario, table };
-inline constexpr std::array all_part_kinds{PartKind::chip,  PartKind::link,     PartKind::system,
-                                           PartKind::model, PartKind::software, PartKind::scenario,
-                                           PartKind::table};
+enum class PartKind { chip, link, system, model, software, scenario, table, validation };
+inline constexpr std::array all_part_kinds{PartKind::chip,  PartKind::link,      PartKind::system,
+                                           PartKind::model, PartKind::software,  PartKind::scenario,
+                                           PartKind::table, PartKind::validation};
 [[nodiscard]] std::string_view kind_word(PartKind);  ///< "chip"
 [[nodiscard]] std::optional<PartKind> parse_kind(std::string_view word);
 
@@ -103,6 +103,10 @@ struct KindOf<ScenarioSpec> {
 template <>
 struct KindOf<TableSpec> {
   static constexpr PartKind value = PartKind::table;
+};
+template <>
+struct KindOf<ValidationSpec> {
+  static constexpr PartKind value = PartKind::validation;
 };
 
 /// One file after `extends` and overrides: the tree that was validated, for queries by JSON
@@ -162,6 +166,7 @@ extern template ModelSpec decode<ModelSpec>(const Document&);
 extern template SoftwareSpec decode<SoftwareSpec>(const Document&);
 extern template ScenarioSpec decode<ScenarioSpec>(const Document&);
 extern template TableSpec decode<TableSpec>(const Document&);
+extern template ValidationSpec decode<ValidationSpec>(const Document&);
 
 // ---------------------------------------------------------------- the catalogue
 
@@ -232,6 +237,8 @@ extern template const ModelSpec& Catalogue::load<ModelSpec>(std::string_view, co
 extern template const SoftwareSpec& Catalogue::load<SoftwareSpec>(std::string_view,
                                                                   const SourceSpan&);
 extern template const TableSpec& Catalogue::load<TableSpec>(std::string_view, const SourceSpan&);
+extern template const ValidationSpec& Catalogue::load<ValidationSpec>(std::string_view,
+                                                                      const SourceSpan&);
 extern template const ScenarioSpec& Catalogue::load<ScenarioSpec>(std::string_view,
                                                                   const SourceSpan&);
 

@@ -260,6 +260,27 @@ struct MoeSpec {
   int shared = 0;  ///< shared experts of width `ffn`
   int ffn = 0;
   int dense_layers = 0;  ///< first layers with a dense FFN
+  int every = 1;       ///< experts in every n-th layer after those (the n-th, 2n-th, ...); 1 = all
+  int shared_ffn = 0;  ///< width of one shared expert; 0 = `ffn`
+  int latent = 0;      ///< width that tokens are projected to before routed experts; 0 = hidden
+};
+/// Mamba-2 mixer (Dao and Gu 2024, arXiv 2405.21060).
+struct MambaSpec {
+  int heads = 0;
+  int head_dim = 0;
+  int state = 0;   ///< state dimensions per group
+  int groups = 1;  ///< groups that share B and C
+  int convolution = 4;
+};
+/// Linear attention with a gated state of key_dim x value_dim per value head (Gated DeltaNet, arXiv
+/// 2412.06464; lightning attention, arXiv 2501.08313).
+struct LinearAttentionSpec {
+  int key_heads = 0;
+  int value_heads = 0;
+  int key_dim = 0;
+  int value_dim = 0;
+  int convolution = 0;  ///< width of the short convolution; 0 = none
+  int every = 0;  ///< full attention in every n-th layer, linear in the others; 0 = all linear
 };
 /// Architecture dimensions; parameters, FLOPs and KV bytes are computed from them.
 struct ModelSpec {
@@ -273,12 +294,22 @@ struct ModelSpec {
   bool gated = true;  ///< three FFN matrices (SwiGLU) or two
   int vocabulary = 0;
   bool tied_embedding = false;
-  bool bias = false;          ///< linear layers carry biases (GPT-3)
+  bool bias = false;      ///< linear layers carry biases (GPT-3)
+  bool qkv_bias = false;  ///< only the query, key and value projections do (Qwen2)
+  bool qk_norm = false;   ///< RMSNorm over the head dimension of queries and keys (Qwen3)
+  int window = 0;         ///< sliding-window attention sees so many tokens; 0 = all
+  int window_every = 1;   ///< full attention in every n-th layer, windowed in the others; 1 = all
+                          ///< windowed
   int learned_positions = 0;  ///< rows of a learned position embedding
   int norms_per_layer = 2;
   bool layer_norm = false;  ///< LayerNorm (weight and bias) instead of RMSNorm
   std::optional<MlaSpec> mla;
   std::optional<MoeSpec> moe;
+  std::optional<MambaSpec> mamba;
+  std::optional<LinearAttentionSpec> linear_attention;
+  std::string
+      blocks;  ///< hybrids whose layers are one block each: M Mamba-2, A attention, E
+               ///< experts, - FFN; one letter per layer. "" = attention and FFN in every layer
   int mtp_layers = 0;
   double published_parameters = 0;  ///< count; 0 = not published
   double published_active_parameters = 0;
@@ -326,16 +357,32 @@ struct CollectiveLibrarySpec {
   std::vector<LibraryAlgorithmSpec> algorithms;
   double units_share = 0;  ///< share of the chip's execution units a running collective occupies
 };
+/// Kernel efficiencies of a software generation on one chip; what is absent is as in the chip's
+/// file.
+struct KernelGenerationSpec {
+  std::string chip;
+  std::map<std::string, double> gemm;       ///< by format; share of peak
+  std::map<std::string, double> attention;  ///< as EfficiencySpec::attention
+  double memory = 0;                        ///< 0 = as in the chip's file
+};
 struct SoftwareSpec {
   PartInfo info;
   bool flash_attention = true;
   bool fused_norm = true;
   bool fused_activation = true;  ///< bias+GeLU / SwiGLU in one kernel
   bool fused_rope = true;
+  bool fused_cross_entropy = false;  ///< loss without FP32 copies of the logits
   bool graph_capture = false;
   Seconds kernel_launch;        ///< device-side gap between dependent kernels
   Seconds graph_kernel_launch;  ///< same inside a captured graph
   Seconds step_overhead;        ///< host work per training step that is not overlapped
+  Seconds host_launch;          ///< CPU time to issue one kernel eagerly; 0 = never the bottleneck
+  Seconds host_communication;   ///< CPU time to issue one collective or transfer
+  bool host_waits_for_routing = false;  ///< dropless dispatch: the CPU reads token counts per layer
+  Bytes reserved_memory;                ///< context, library workspaces: not for tensors
+  double fragmentation = 0;             ///< share of the allocator's memory that tensors cannot use
+  std::vector<KernelGenerationSpec>
+      kernels;  ///< where this generation differs from the chip's file
   CollectiveLibrarySpec collectives;
 };
 
@@ -345,6 +392,20 @@ enum class RankUnit { package, die };
 enum class Fidelity { automatic, flow, fluid, analytic };
 enum class Folding { automatic, on, off };
 enum class Recompute { none, selective, full };
+enum class PipelineSchedule {
+  automatic,  ///< 1F1B with one chunk per rank, interleaved with more
+  gpipe,
+  one_f_one_b,
+  interleaved,
+  zb_h1,
+  zb_h2,
+  zb_v,
+  v_half,
+  v_min,
+  dualpipe
+};
+enum class ContextMethod { all_gather, ring, all_to_all };
+enum class GraphCapture { software, none, layers, step };
 enum class ScenarioKind { training, collective, replay, jobs };
 
 struct ParallelismSpec {
@@ -358,6 +419,14 @@ struct ParallelismSpec {
   int virtual_stages = 1;                ///< model chunks per pipeline rank (interleaved)
   bool sequence = true;                  ///< sequence parallelism with TP
   std::string order = "tp-cp-ep-dp-pp";  ///< innermost first: placement of ranks on devices
+  PipelineSchedule schedule = PipelineSchedule::automatic;
+  std::string
+      layout;  ///< layers of each chunk, Megatron-LM notation: "Et*3|(tt|)*5t*2L"; "" = even
+  ContextMethod context_method = ContextMethod::all_gather;
+  int tensor_chunks = 1;  ///< pieces of a GEMM whose TP communication runs under the next piece
+  bool expert_overlap = false;  ///< dispatch and combine of one micro-batch run under the compute
+                                ///< of another
+  int shard = 0;  ///< ZeRO-3/FSDP: ranks that share one copy of the parameters (HSDP); 0 = all data
 };
 
 struct FormatsSpec {
@@ -369,6 +438,8 @@ struct FormatsSpec {
   std::string optimizer = "fp32";  ///< each of the two moments and the master weights
   std::string attention = "bf16";
   std::string dispatch = "";  ///< EP dispatch on the wire; "" = activations
+  std::string gather = "";    ///< parameter gather on the wire; "" = weights
+  std::string master = "";    ///< master weights; "" = optimizer
 };
 
 struct TrainingSpec {
@@ -377,7 +448,18 @@ struct TrainingSpec {
   int sequence = 0;      ///< tokens
   FormatsSpec formats;
   Recompute recompute = Recompute::none;
-  int optimizer_sharding = 1;  ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer)
+  std::vector<std::string> recompute_modules;  ///< of `selective`: core_attn, mlp, moe, moe_act,
+                                               ///< layernorm, mla_up_proj, shared_experts; empty =
+                                               ///< core_attn
+  int recompute_layers = 0;                    ///< of `full`: so many layers of each chunk; 0 = all
+  int optimizer_sharding = 1;  ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer),
+                               ///< 2 and gradients, 3 and parameters (FSDP)
+  int prefetch = 1;              ///< ZeRO-3: layers gathered ahead of the one that computes
+  double optimizer_offload = 0;  ///< share of the optimizer states and step that the host takes
+  int offload_layers = 0;        ///< layers whose activations wait in host memory
+  double expert_imbalance = 1;   ///< tokens of the busiest expert rank over the mean
+  int dropout = -1;              ///< 1 with, 0 without; -1 = as learned positions imply
+  GraphCapture graph_capture = GraphCapture::software;
   bool overlap_gradients = true;   ///< bucketed reduce-scatter under the backward pass
   bool overlap_parameters = true;  ///< parameter all-gather under the next forward pass
   Bytes bucket;         ///< gradient bucket size; 0 = Megatron-LM's: max(40 M, 1 M x DP) parameters
@@ -488,6 +570,61 @@ struct TableSpec {
   std::vector<TableColumn> columns;
   std::vector<TableRow> rows;
   std::vector<std::string> notes;
+};
+
+// ---------------------------------------------------------------- ledgers of measurements
+
+/// What a column of a ledger gives.
+enum class LedgerRole {
+  text,       ///< read by people (and by `ordering`)
+  set,        ///< a value of every path in `set`, as --set would write it; "" leaves them alone
+  overrides,  ///< whole overrides, separated by "; "
+  measured,   ///< the measured value of `measure`, in its unit; "" = not measured
+  reference,  ///< case (first column) that a measure of kind `change` compares with
+  status,     ///< "" scored, "assumed", "calibration", "listed"
+  note        ///< known cause of a miss, or what was assumed
+};
+struct LedgerColumn {
+  std::string name;
+  LedgerRole role = LedgerRole::text;
+  std::vector<std::string> set;
+  std::string measure;
+};
+enum class LedgerComparison {
+  value,  ///< predicted against measured
+  change  ///< the ratio to the reference row, predicted against measured
+};
+/// One quantity of a ledger and how well it has to be met.
+struct LedgerMeasure {
+  std::string name;
+  std::string figure;              ///< of the report: "training.step_time_s"
+  std::string unit;                ///< of the table, for people: "ms"
+  double scale = 1;                ///< SI per unit of the table
+  std::vector<std::string> minus;  ///< overrides of a second run whose figure is subtracted
+  LedgerComparison comparison = LedgerComparison::value;
+  double bound = 0;      ///< largest mean absolute relative error; 0 = printed only
+  double factor = 1.5;   ///< change: a size counts as met within this factor
+  double share = 0;      ///< change: so many of the sizes must be met
+  int wrong_signs = -1;  ///< change: at most so many signs may be wrong; -1 = printed only
+};
+/// Pairs of rows that agree in `within` and differ in `by`: which one is better?
+struct LedgerOrdering {
+  std::string measure;
+  std::string by;
+  std::vector<std::string> within;
+  double bound = 0;  ///< smallest share of pairs in the right order
+};
+/// A published table of measurements, and the runs that predict it.
+struct ValidationSpec {
+  PartInfo info;
+  std::string suite;                     ///< "training"
+  std::string source;                    ///< document, and where in it
+  std::string scenario;                  ///< base scenario; rows override it
+  std::vector<std::string> assumptions;  ///< rules for inputs that the source does not give
+  std::vector<LedgerMeasure> measures;
+  std::vector<LedgerColumn> columns;
+  std::optional<LedgerOrdering> ordering;
+  std::vector<std::vector<std::string>> rows;  ///< cells in the order of `columns`
 };
 
 }  // namespace xpusim

@@ -92,6 +92,7 @@ class Checker {
   void check_kind(const CatalogueEntry& entry, const Document& document, Diagnostics& findings) {
     switch (entry.kind) {
       case PartKind::software:
+      case PartKind::validation:
         return;
       case PartKind::scenario:
         (void)resolved_json(catalogue_, catalogue_.load_scenario(entry.name).second);

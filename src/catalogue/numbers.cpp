@@ -85,7 +85,7 @@ std::vector<Leaf> leaves(const Document& document) {
 }
 
 NumberList::NumberList(const Document& document) {
-  if (document.kind == PartKind::scenario || document.kind == PartKind::table) return;
+  if (document.kind == PartKind::scenario || document.kind == PartKind::table || document.kind == PartKind::validation) return;
   sources_ = decode_info(document).sources;
   for (const Leaf& leaf : leaves(document)) {
     if (is_number(*leaf.value))
@@ -109,6 +109,8 @@ PartInfo decode_info(const Document& document) {
       return decode<ScenarioSpec>(document).info;
     case PartKind::table:
       return decode<TableSpec>(document).info;
+    case PartKind::validation:
+      return decode<ValidationSpec>(document).info;
   }
   throw InternalError("unknown kind of part");
 }

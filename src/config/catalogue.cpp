@@ -116,6 +116,8 @@ std::string_view unknown_code(PartKind kind) {
       return "unknown-scenario";
     case PartKind::table:
       return "unknown-table";
+    case PartKind::validation:
+      return "unknown-validation";
   }
   throw InternalError("a part kind without a code");
 }
@@ -442,6 +444,9 @@ const Document& Catalogue::document(PartKind kind, std::string_view name,
       case PartKind::table:
         (void)state_->checked<TableSpec>(document, diagnostics);
         break;
+      case PartKind::validation:
+        (void)state_->checked<ValidationSpec>(document, diagnostics);
+        break;
     }
   }
   return *(state_->documents[key] = std::make_unique<Document>(std::move(document)));
@@ -463,6 +468,7 @@ template const SystemSpec& Catalogue::load<SystemSpec>(std::string_view, const S
 template const ModelSpec& Catalogue::load<ModelSpec>(std::string_view, const SourceSpan&);
 template const SoftwareSpec& Catalogue::load<SoftwareSpec>(std::string_view, const SourceSpan&);
 template const TableSpec& Catalogue::load<TableSpec>(std::string_view, const SourceSpan&);
+template const ValidationSpec& Catalogue::load<ValidationSpec>(std::string_view, const SourceSpan&);
 template const ScenarioSpec& Catalogue::load<ScenarioSpec>(std::string_view, const SourceSpan&);
 
 namespace {
@@ -505,6 +511,8 @@ void Catalogue::validate(PartKind kind, std::string_view name) {
       return validate_part<ScenarioSpec>(*this, name);
     case PartKind::table:
       return validate_part<TableSpec>(*this, name);
+    case PartKind::validation:
+      return validate_part<ValidationSpec>(*this, name);
   }
 }
 

@@ -258,6 +258,28 @@ struct TextOrNumber {
   static std::optional<JsonValue> encode(const std::string& value) { return json_text(value); }
 };
 
+/// Rows of cells, each a string or a number.
+struct TextRows {
+  using Row = std::vector<std::string>;
+  static const TypeInfo& type() { return Codec<std::vector<Row>>::type(); }
+  static void decode(Decoder& d, const JsonValue& v, const Rule& rule, const std::string& path,
+                     std::vector<Row>& out) {
+    if (!expect_type(d, v, JsonType::array, path, "a list of rows")) return;
+    out.clear();
+    for (std::size_t i = 0; i < v.items.size(); ++i) {
+      const std::string row = joined(path, std::to_string(i));
+      Row& cells = out.emplace_back();
+      if (!expect_type(d, v.items[i], JsonType::array, row, "a list of cells")) continue;
+      for (std::size_t j = 0; j < v.items[i].items.size(); ++j)
+        TextOrNumber::decode(d, v.items[i].items[j], rule, joined(row, std::to_string(j)),
+                             cells.emplace_back());
+    }
+  }
+  static std::optional<JsonValue> encode(const std::vector<Row>& rows) {
+    return Codec<std::vector<Row>>::encode(rows);
+  }
+};
+
 /// Numbers of bytes, written as strings with a unit.
 struct ByteSizes {
   static const TypeInfo& type() { return Codec<std::vector<Bytes>>::type(); }

@@ -249,6 +249,8 @@ const StructInfo& spec_info(PartKind kind) {
       return StructTable<ScenarioSpec>::info();
     case PartKind::table:
       return StructTable<TableSpec>::info();
+    case PartKind::validation:
+      return StructTable<ValidationSpec>::info();
   }
   throw InternalError("a part kind without a table");
 }
@@ -352,6 +354,8 @@ std::string_view kind_word(PartKind kind) {
       return "scenario";
     case PartKind::table:
       return "table";
+    case PartKind::validation:
+      return "validation";
   }
   throw InternalError("a part kind without a word");
 }
@@ -379,5 +383,6 @@ template ModelSpec decode<ModelSpec>(const Document&);
 template SoftwareSpec decode<SoftwareSpec>(const Document&);
 template ScenarioSpec decode<ScenarioSpec>(const Document&);
 template TableSpec decode<TableSpec>(const Document&);
+template ValidationSpec decode<ValidationSpec>(const Document&);
 
 }  // namespace xpusim

@@ -102,7 +102,7 @@ const StructInfo& root_info(PartKind kind) {
   static const Root chip(StructTable<ChipSpec>::info()), link(StructTable<LinkSpec>::info()),
       system(StructTable<SystemSpec>::info()), model(StructTable<ModelSpec>::info()),
       software(StructTable<SoftwareSpec>::info()), scenario(StructTable<ScenarioSpec>::info()),
-      table(StructTable<TableSpec>::info());
+      table(StructTable<TableSpec>::info()), validation(StructTable<ValidationSpec>::info());
   switch (kind) {
     case PartKind::chip:
       return chip.info;
@@ -118,6 +118,8 @@ const StructInfo& root_info(PartKind kind) {
       return scenario.info;
     case PartKind::table:
       return table.info;
+    case PartKind::validation:
+      return validation.info;
   }
   throw InternalError("a part kind without a table");
 }

@@ -31,6 +31,14 @@ const StructInfo& StructTable<MoeSpec>::info() {
       field<&MoeSpec::ffn>("ffn", "Width of one expert.").required().at_least(1),
       field<&MoeSpec::dense_layers>("dense_layers", "First layers that have a dense FFN instead.")
           .non_negative(),
+      field<&MoeSpec::every>("every",
+                             "Experts in every n-th layer after the dense ones; 1 = in all.")
+          .at_least(1),
+      field<&MoeSpec::shared_ffn>("shared_ffn", "Width of one shared expert; 0 = ffn.")
+          .non_negative(),
+      field<&MoeSpec::latent>(
+          "latent", "Width that tokens are projected to before routed experts; 0 = hidden.")
+          .non_negative(),
   };
   static constexpr StructInfo info{"moe", "Mixture of experts.", fields};
   return info;
@@ -43,6 +51,44 @@ void StructTable<MoeSpec>::check(Decoder& d, const JsonValue& v, const std::stri
   d.diagnostics.error("out-of-range",
                       fmt::format("'{}.top_k' is larger than the {} experts", path, moe.experts),
                       top_k->span);
+}
+
+const StructInfo& StructTable<MambaSpec>::info() {
+  static constexpr Field fields[] = {
+      field<&MambaSpec::heads>("heads", "Heads of the mixer.").required().at_least(1),
+      field<&MambaSpec::head_dim>("head_dim", "Dimensions of one head.").required().at_least(1),
+      field<&MambaSpec::state>("state", "State dimensions of one group.").required().at_least(1),
+      field<&MambaSpec::groups>("groups", "Groups that share B and C.").at_least(1),
+      field<&MambaSpec::convolution>("convolution", "Width of the short convolution.").at_least(1),
+  };
+  static constexpr StructInfo info{"mamba", "Mamba-2 mixer.", fields};
+  return info;
+}
+
+const StructInfo& StructTable<LinearAttentionSpec>::info() {
+  static constexpr Field fields[] = {
+      field<&LinearAttentionSpec::key_heads>("key_heads", "Query and key heads.")
+          .required()
+          .at_least(1),
+      field<&LinearAttentionSpec::value_heads>("value_heads", "Value heads.")
+          .required()
+          .at_least(1),
+      field<&LinearAttentionSpec::key_dim>("key_dim", "Dimensions of a key head.")
+          .required()
+          .at_least(1),
+      field<&LinearAttentionSpec::value_dim>("value_dim", "Dimensions of a value head.")
+          .required()
+          .at_least(1),
+      field<&LinearAttentionSpec::convolution>("convolution",
+                                               "Width of the short convolution; 0 = none.")
+          .non_negative(),
+      field<&LinearAttentionSpec::every>(
+          "every", "Full attention in every n-th layer, linear in the others; 0 = all linear.")
+          .non_negative(),
+  };
+  static constexpr StructInfo info{"linear_attention", "Linear attention with a gated state.",
+                                   fields};
+  return info;
 }
 
 const StructInfo& StructTable<ModelSpec>::info() {
@@ -64,6 +110,14 @@ const StructInfo& StructTable<ModelSpec>::info() {
       field<&ModelSpec::tied_embedding>("tied_embedding",
                                         "Input and output embedding are one matrix."),
       field<&ModelSpec::bias>("bias", "Linear layers carry biases."),
+      field<&ModelSpec::qkv_bias>("qkv_bias", "The query, key and value projections carry biases."),
+      field<&ModelSpec::qk_norm>("qk_norm", "Queries and keys are normalised per head."),
+      field<&ModelSpec::window>("window", "Tokens that sliding-window attention sees; 0 = all.")
+          .non_negative(),
+      field<&ModelSpec::window_every>(
+          "window_every",
+          "Full attention in every n-th layer, windowed in the others; 1 = windowed in all.")
+          .at_least(1),
       field<&ModelSpec::learned_positions>("learned_positions",
                                            "Rows of a learned position embedding.")
           .non_negative(),
@@ -74,6 +128,13 @@ const StructInfo& StructTable<ModelSpec>::info() {
       field<&ModelSpec::mla>("mla",
                              "Multi-head latent attention instead of grouped-query attention."),
       field<&ModelSpec::moe>("moe", "Mixture of experts instead of a dense FFN."),
+      field<&ModelSpec::mamba>("mamba", "Mamba-2 mixer of the layers that `blocks` marks M."),
+      field<&ModelSpec::linear_attention>("linear_attention",
+                                          "Linear attention instead of softmax attention."),
+      field<&ModelSpec::blocks>("blocks",
+                                "Hybrids whose layers are one block each, a letter per layer: M "
+                                "Mamba-2, A attention, E experts, - FFN; empty = attention and FFN "
+                                "in every layer."),
       field<&ModelSpec::mtp_layers>("mtp_layers", "Multi-token-prediction layers.").non_negative(),
       field<&ModelSpec::published_parameters>("published_parameters",
                                               "Parameters as published; 0 = not published.")

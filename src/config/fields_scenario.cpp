@@ -22,6 +22,29 @@ const StructInfo& StructTable<ParallelismSpec>::info() {
       field<&ParallelismSpec::sequence>("sequence",
                                         "Sequence parallelism beside tensor parallelism."),
       field<&ParallelismSpec::order>("order", "Placement of ranks on devices, innermost first."),
+      field<&ParallelismSpec::schedule>("schedule",
+                                        "Pipeline schedule; auto = 1F1B, interleaved with several "
+                                        "chunks per rank."),
+      field<&ParallelismSpec::layout>(
+          "layout",
+          "Layers of each chunk in Megatron-LM's notation: E embedding, t layer, m MTP layer, L "
+          "loss, | between chunks, *n repeats; empty = even."),
+      field<&ParallelismSpec::context_method>(
+          "context_method", "How context-parallel attention gets keys and values."),
+      field<&ParallelismSpec::tensor_chunks>(
+          "tensor_chunks",
+          "Pieces of a GEMM whose tensor-parallel communication runs under the next piece; 1 = not "
+          "overlapped.")
+          .at_least(1)
+          .at_most(64),
+      field<&ParallelismSpec::expert_overlap>("expert_overlap",
+                                              "Dispatch and combine of one micro-batch run under "
+                                              "the compute of another."),
+      field<&ParallelismSpec::shard>(
+          "shard",
+          "Ranks that share one copy of what optimizer_sharding 3 shards (HSDP); 0 = all data "
+          "ranks.")
+          .non_negative(),
   };
   static constexpr StructInfo info{"parallelism", "How a job is divided among ranks.", fields};
   return info;
@@ -47,6 +70,11 @@ const StructInfo& StructTable<FormatsSpec>::info() {
       field<&FormatsSpec::dispatch>(
           "dispatch", "Format of expert dispatch on the wire; empty = as activations.")
           .one_of(storage_formats_or_none),
+      field<&FormatsSpec::gather>("gather",
+                                  "Format of the parameter gather on the wire; empty = as weights.")
+          .one_of(storage_formats_or_none),
+      field<&FormatsSpec::master>("master", "Format of the master weights; empty = as optimizer.")
+          .one_of(storage_formats_or_none),
   };
   static constexpr StructInfo info{"formats", "Numeric formats of a training job.", fields};
   return info;
@@ -62,10 +90,38 @@ const StructInfo& StructTable<TrainingSpec>::info() {
       field<&TrainingSpec::formats>("formats", "Numeric formats."),
       field<&TrainingSpec::recompute>("recompute",
                                       "Activations that the backward pass computes again."),
+      field<&TrainingSpec::recompute_modules>(
+          "recompute_modules", "What selective recomputation repeats; empty = core_attn.")
+          .one_of(recompute_modules),
+      field<&TrainingSpec::recompute_layers>(
+          "recompute_layers", "Layers of each chunk that full recomputation repeats; 0 = all.")
+          .non_negative(),
       field<&TrainingSpec::optimizer_sharding>(
-          "optimizer_sharding", "ZeRO stage: 0 none, 1 optimizer states (distributed optimizer).")
+          "optimizer_sharding",
+          "ZeRO stage: 0 none, 1 optimizer states (distributed optimizer), 2 and gradients, 3 and "
+          "parameters (FSDP).")
           .non_negative()
+          .at_most(3),
+      field<&TrainingSpec::prefetch>("prefetch",
+                                     "ZeRO-3: layers gathered ahead of the one that computes.")
+          .non_negative(),
+      field<&TrainingSpec::optimizer_offload>(
+          "optimizer_offload", "Share of the optimizer's states and step that the host takes.")
+          .share_or_none(),
+      field<&TrainingSpec::offload_layers>("offload_layers",
+                                           "Layers whose activations wait in host memory.")
+          .non_negative(),
+      field<&TrainingSpec::expert_imbalance>("expert_imbalance",
+                                             "Tokens of the busiest expert rank over the mean.")
+          .at_least(1),
+      field<&TrainingSpec::dropout>("dropout",
+                                    "1 = with, 0 = without; -1 = with learned positions only.")
+          .at_least(-1)
           .at_most(1),
+      field<&TrainingSpec::graph_capture>(
+          "graph_capture",
+          "What runs as captured graphs: as the software says, nothing, the layers "
+          "(not what routing decides), or the step."),
       field<&TrainingSpec::overlap_gradients>(
           "overlap_gradients", "Gradients are reduced in buckets under the backward pass."),
       field<&TrainingSpec::overlap_parameters>(

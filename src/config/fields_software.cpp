@@ -94,6 +94,26 @@ const StructInfo& StructTable<CollectiveLibrarySpec>::info() {
   return info;
 }
 
+const StructInfo& StructTable<KernelGenerationSpec>::info() {
+  static constexpr Field fields[] = {
+      field<&KernelGenerationSpec::chip>("chip", "Chip that these kernels run on.")
+          .required()
+          .names(PartKind::chip),
+      field<&KernelGenerationSpec::gemm>("gemm", "GEMM efficiency by format, share of peak.")
+          .keyed_by(compute_formats)
+          .share(),
+      field<&KernelGenerationSpec::attention>(
+          "attention", "Attention efficiency: forward, backward, mla; share of the BF16 peak.")
+          .share(),
+      field<&KernelGenerationSpec::memory>(
+          "memory", "Share of the nominal memory bandwidth; 0 = as in the chip's file.")
+          .share_or_none(),
+  };
+  static constexpr StructInfo info{"kernel_generation",
+                                   "Kernel efficiencies of this generation on one chip.", fields};
+  return info;
+}
+
 const StructInfo& StructTable<SoftwareSpec>::info() {
   static constexpr Field fields[] = {
       field<&SoftwareSpec::flash_attention>("flash_attention",
@@ -103,6 +123,8 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
       field<&SoftwareSpec::fused_activation>("fused_activation",
                                              "Bias and GeLU, or SwiGLU, run in one kernel."),
       field<&SoftwareSpec::fused_rope>("fused_rope", "The rotary embedding runs in one kernel."),
+      field<&SoftwareSpec::fused_cross_entropy>(
+          "fused_cross_entropy", "The loss is computed without FP32 copies of the logits."),
       field<&SoftwareSpec::graph_capture>("graph_capture",
                                           "Steps are launched as captured graphs."),
       field<&SoftwareSpec::kernel_launch>("kernel_launch",
@@ -115,6 +137,23 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
       field<&SoftwareSpec::step_overhead>("step_overhead",
                                           "Host work per training step that nothing hides.")
           .non_negative(),
+      field<&SoftwareSpec::host_launch>(
+          "host_launch", "CPU time to issue one kernel eagerly; 0 = never the bottleneck.")
+          .non_negative(),
+      field<&SoftwareSpec::host_communication>("host_communication",
+                                               "CPU time to issue one collective or transfer.")
+          .non_negative(),
+      field<&SoftwareSpec::host_waits_for_routing>(
+          "host_waits_for_routing",
+          "Dropless dispatch: the CPU reads the token counts of every layer of experts."),
+      field<&SoftwareSpec::reserved_memory>(
+          "reserved_memory", "Context and library workspaces: memory that holds no tensors.")
+          .non_negative(),
+      field<&SoftwareSpec::fragmentation>(
+          "fragmentation", "Share of the allocator's memory that tensors cannot use.")
+          .share_or_none(),
+      field<&SoftwareSpec::kernels>("kernels",
+                                    "Chips whose kernel efficiencies differ from the chip's file."),
       field<&SoftwareSpec::collectives>("collectives", "The collective library."),
   };
   static constexpr StructInfo info{

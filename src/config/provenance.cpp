@@ -77,7 +77,9 @@ void report(const Sources& sources, const JsonValue& value, const std::string& p
 
 Diagnostics missing_sources(const Document& document) {
   Diagnostics diagnostics;
-  if (document.kind == PartKind::scenario || document.kind == PartKind::table) return diagnostics;
+  if (document.kind == PartKind::scenario || document.kind == PartKind::table ||
+      document.kind == PartKind::validation)
+    return diagnostics;
   const Sources sources(document);
   config::visit_fields(document.root, config::spec_info(document.kind),
                        [&](const JsonValue& value, const TypeInfo& type, const config::Rule&,

@@ -64,12 +64,51 @@ struct EnumWords<Recompute> {
   static constexpr std::array values{Recompute::none, Recompute::selective, Recompute::full};
 };
 template <>
+struct EnumWords<PipelineSchedule> {
+  static constexpr std::array<Word, 10> words{"auto",  "gpipe",   "1f1b", "interleaved",
+                                              "zb-h1", "zb-h2",   "zb-v", "v-half",
+                                              "v-min", "dualpipe"};
+  static constexpr std::array values{PipelineSchedule::automatic,   PipelineSchedule::gpipe,
+                                     PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved,
+                                     PipelineSchedule::zb_h1,       PipelineSchedule::zb_h2,
+                                     PipelineSchedule::zb_v,        PipelineSchedule::v_half,
+                                     PipelineSchedule::v_min,       PipelineSchedule::dualpipe};
+};
+template <>
+struct EnumWords<ContextMethod> {
+  static constexpr std::array<Word, 3> words{"all_gather", "ring", "all_to_all"};
+  static constexpr std::array values{ContextMethod::all_gather, ContextMethod::ring,
+                                     ContextMethod::all_to_all};
+};
+template <>
+struct EnumWords<GraphCapture> {
+  static constexpr std::array<Word, 4> words{"software", "none", "layers", "step"};
+  static constexpr std::array values{GraphCapture::software, GraphCapture::none,
+                                     GraphCapture::layers, GraphCapture::step};
+};
+template <>
+struct EnumWords<LedgerRole> {
+  static constexpr std::array<Word, 7> words{"text",      "set",    "overrides", "measured",
+                                             "reference", "status", "note"};
+  static constexpr std::array values{
+      LedgerRole::text,      LedgerRole::set,    LedgerRole::overrides, LedgerRole::measured,
+      LedgerRole::reference, LedgerRole::status, LedgerRole::note};
+};
+template <>
+struct EnumWords<LedgerComparison> {
+  static constexpr std::array<Word, 2> words{"value", "change"};
+  static constexpr std::array values{LedgerComparison::value, LedgerComparison::change};
+};
+template <>
 struct EnumWords<ScenarioKind> {
   static constexpr std::array<Word, 4> words{"training", "collective", "replay", "jobs"};
   static constexpr std::array values{ScenarioKind::training, ScenarioKind::collective,
                                      ScenarioKind::replay, ScenarioKind::jobs};
 };
 
+/// What selective recomputation can repeat (Megatron-LM, --recompute-modules).
+inline constexpr std::array<Word, 7> recompute_modules{
+    "core_attn", "mlp", "moe", "moe_act", "layernorm", "mla_up_proj", "shared_experts"};
 /// How a job's ranks are spread over a system.
 inline constexpr std::array<Word, 3> placements{"packed", "spread", "explicit"};
 
