@@ -14,6 +14,9 @@ namespace xpusim {
 struct TrainingResult {
   double step_time_s = 0, tokens_per_s = 0, tokens_per_s_per_chip = 0, tflops_per_chip = 0, mfu = 0,
          hfu = 0;
+  double samples_per_s = 0;              ///< sequences
+  double forward_s = 0, backward_s = 0;  ///< of the last micro-batch through the first chunk of the
+                                         ///< first stage, communication included
   struct Breakdown {
     double compute = 0, exposed_tp = 0, exposed_cp = 0, exposed_ep = 0, exposed_pp = 0,
            exposed_dp = 0, bubble = 0, optimizer = 0;

@@ -69,6 +69,11 @@ struct Insight {
 /// Fills in how long each job takes alone, from the results of runs with `only_job`, by job.
 void compare_with_alone(SystemResult&, const std::vector<SystemResult>& alone);
 
+/// Figures of a report by their names in JSON ("training.step_time_s"), in SI units.
+[[nodiscard]] std::vector<std::string> figure_names();
+/// Nothing when the result has no such section. Throws InputError unknown-metric.
+[[nodiscard]] std::optional<double> figure(const SystemResult&, std::string_view name);
+
 /// Which of a scenario's expectations ("training.step_time_s": "< 10") a result misses; one
 /// sentence each. Throws InputError for a metric or a comparison that does not exist.
 [[nodiscard]] std::vector<std::string> missed_expectations(const ScenarioSpec&,

@@ -454,7 +454,7 @@ struct TrainingSpec {
   int recompute_layers = 0;                    ///< of `full`: so many layers of each chunk; 0 = all
   int optimizer_sharding = 1;  ///< ZeRO stage: 0 none, 1 optimizer states (distributed optimizer),
                                ///< 2 and gradients, 3 and parameters (FSDP)
-  int prefetch = 1;              ///< ZeRO-3: layers gathered ahead of the one that computes
+  int prefetch = 1;            ///< ZeRO-3: layers gathered ahead of the one that computes
   double optimizer_offload = 0;  ///< share of the optimizer states and step that the host takes
   int offload_layers = 0;        ///< layers whose activations wait in host memory
   double expert_imbalance = 1;   ///< tokens of the busiest expert rank over the mean

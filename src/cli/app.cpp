@@ -50,6 +50,11 @@ constexpr std::array kCommands{
             "xpusim table semianalysis-systems --format markdown", declare_table},
     Command{"check", "Check the catalogue and scenarios: schema, references, sources, claims",
             "xpusim check\n  xpusim check my-configs/chip.json --format json", declare_check},
+    Command{"validate", "Predict published measurements and say how far off the predictions are",
+            "xpusim validate --suite training\n"
+            "  xpusim validate t30-simumax-b200 --row deepseek --commands\n"
+            "  xpusim validate --suite training --format markdown -o docs",
+            declare_validate},
     Command{"list", "List parts, algorithms, shapes, figures or rules", "xpusim list systems",
             declare_list},
     Command{"describe", "Describe a part, figure, rule or field", "xpusim describe cloudmatrix-384",

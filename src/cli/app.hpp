@@ -68,6 +68,7 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
 [[nodiscard]] std::function<int()> declare_describe(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_trace(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_import(CLI::App&, const GlobalOptions&);
+[[nodiscard]] std::function<int()> declare_validate(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_internal(CLI::App&, const GlobalOptions&);
 
 }  // namespace xpusim::cli

@@ -28,6 +28,14 @@ constexpr std::array kMetrics{
     XPUSIM_METRIC(training, tflops_per_chip),
     XPUSIM_METRIC(training, mfu),
     XPUSIM_METRIC(training, hfu),
+    XPUSIM_METRIC(training, samples_per_s),
+    XPUSIM_METRIC(training, forward_s),
+    XPUSIM_METRIC(training, backward_s),
+    Metric{"training.memory_gib",
+           [](const SystemResult& r) -> std::optional<double> {
+             if (!r.training) return std::nullopt;
+             return r.training->memory_bytes_per_chip.total / 1073741824.0;
+           }},
     XPUSIM_METRIC(replay, makespan_s),
     XPUSIM_METRIC(power, mean_w),
     XPUSIM_METRIC(power, peak_w),
@@ -53,7 +61,7 @@ std::string_view skip_spaces(std::string_view text) {
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
 }
 
-const Metric& find_metric(const std::string& name) {
+const Metric& find_metric(std::string_view name) {
   std::vector<std::string> names;
   for (const Metric& metric : kMetrics) {
     if (metric.name == name) return metric;
@@ -66,6 +74,16 @@ const Metric& find_metric(const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<std::string> figure_names() {
+  std::vector<std::string> names;
+  for (const Metric& metric : kMetrics) names.emplace_back(metric.name);
+  return names;
+}
+
+std::optional<double> figure(const SystemResult& result, std::string_view name) {
+  return find_metric(name).read(result);
+}
 
 std::vector<std::string> missed_expectations(const ScenarioSpec& scenario,
                                              const SystemResult& result) {

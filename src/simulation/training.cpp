@@ -47,6 +47,38 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout,
   return false;
 }
 
+/// When the passes of one label ran on the first rank.
+class PassTimes : public EngineObserver {
+ public:
+  PassTimes(const TaskGraph& graph, const ParallelLayout& layout) : graph_(graph) {
+    const std::string batch = fmt::format(" micro-batch {}", layout.micro_batches - 1);
+    const std::string chunk = layout.virtual_stages > 1 ? " chunk 0" : "";
+    forward_.label = "forward" + batch + chunk;
+    backward_.label = "backward" + batch + chunk;
+  }
+  void on_activity(const ActivityEvent& event) override {
+    if (event.rank != 0) return;
+    for (Span* span : {&forward_, &backward_}) {
+      if (graph_.labels[event.label] != span->label) continue;
+      const double from = event.start.value();
+      if (!span->seen || from < span->from) span->from = from;
+      span->to = std::max(span->to, event.end.value());
+      span->seen = true;
+    }
+  }
+  [[nodiscard]] double forward() const { return forward_.to - forward_.from; }
+  [[nodiscard]] double backward() const { return backward_.to - backward_.from; }
+
+ private:
+  struct Span {
+    std::string label;
+    double from = 0, to = 0;
+    bool seen = false;
+  };
+  const TaskGraph& graph_;
+  Span forward_, backward_;
+};
+
 }  // namespace
 
 TrainingGraph build_training_graph(const RunContext& context, const ScenarioSpec& scenario,
@@ -105,14 +137,18 @@ void simulate_training(const RunContext& context, SystemResult& result) {
         "fidelity 'flow' moves every rank's messages; a folded run has one rank per stage",
         "use \"folding\": \"off\" with 'flow', or fidelity 'fluid'");
   }
+  PassTimes passes(graph, step.layout);
   const StaticRunResult run = context.run_graph(graph, fidelity, tokens, breakdown, totals, result,
-                                                {{}, {}, &step.traffic});
+                                                {{&passes}, {}, &step.traffic});
 
   const double chips = context.packages_used();
   const StepFlops flops = training_step_flops(model, training, input.software);
   const double peak = context.cost().peak(training.formats.compute).value() * dies * chips;
   TrainingResult& out = result.training.emplace();
   out.step_time_s = run.makespan.value();
+  out.samples_per_s = training.global_batch / out.step_time_s;
+  out.forward_s = passes.forward();
+  out.backward_s = passes.backward();
   out.tokens_per_s = tokens / out.step_time_s;
   out.tokens_per_s_per_chip = out.tokens_per_s / chips;
   out.tflops_per_chip = flops.model.value() / out.step_time_s / chips / 1e12;

@@ -1,0 +1,204 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "cli/app.hpp"
+#include "cli/children.hpp"
+#include "cli/progress.hpp"
+#include "xpusim/simulation.hpp"
+#include "xpusim/validation.hpp"
+
+namespace xpusim::cli {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> names;
+  std::string suite, row, format = "table", folder;
+  std::vector<std::string> overrides;
+  unsigned jobs = 0;
+  bool commands = false;
+};
+
+constexpr char kFigures = 'F';  // what a job's text starts with: figures, or why there are none
+constexpr char kReason = 'R';
+
+std::string predict(const GlobalOptions& global, const std::string& scenario,
+                    const LedgerJob& job) {
+  try {
+    Catalogue catalogue = open_catalogue(global, job.overrides);
+    const auto [spec, document] = catalogue.load_scenario(scenario);
+    const Diagnostics unused = catalogue.unused_overrides();
+    if (!unused.items().empty()) throw InputError(unused);
+    const SystemResult result = simulate(resolve_run(catalogue, spec, 0));
+    if (!result.error.empty()) return kReason + result.error;
+    std::string text(1, kFigures);
+    for (const std::string& name : job.figures) {
+      const std::optional<double> value = figure(result, name);
+      if (!value) return kReason + fmt::format("the run has no {}", name);
+      text += fmt::format("{:.17g} ", *value);
+    }
+    return text;
+  } catch (const InputError& e) {
+    return kReason + std::string(e.what());
+  }
+}
+
+std::vector<double> read_figures(const std::string& text) {
+  std::vector<double> figures;
+  std::istringstream in(text.substr(1));
+  for (double value = 0; in >> value;) figures.push_back(value);
+  return figures;
+}
+
+std::vector<Ledger> chosen_ledgers(Catalogue& catalogue, const Arguments& a) {
+  std::vector<Ledger> ledgers;
+  std::vector<std::string> suites;
+  if (!a.names.empty()) {
+    for (const std::string& name : a.names)
+      ledgers.emplace_back(catalogue.load<ValidationSpec>(name));
+  } else {
+    for (const CatalogueEntry& entry : catalogue.list(PartKind::validation)) {
+      const auto& spec = catalogue.load<ValidationSpec>(entry.name);
+      suites.push_back(spec.suite);
+      if (a.suite.empty() || spec.suite == a.suite) ledgers.emplace_back(spec);
+    }
+  }
+  if (ledgers.empty()) {
+    const std::string_view near = nearest_word(a.suite, suites);
+    throw InputError(
+        "unknown-suite", fmt::format("no ledger of a suite '{}'", a.suite),
+        near.empty() ? "see xpusim list validations" : fmt::format("did you mean '{}'?", near));
+  }
+  for (const Ledger& ledger : ledgers)  // refuses unknown figures before the work
+    for (const LedgerMeasure& m : ledger.spec().measures) (void)figure(SystemResult(), m.figure);
+  if (!a.row.empty()) {
+    for (Ledger& ledger : ledgers) ledger.keep(a.row);
+    std::erase_if(ledgers, [](const Ledger& ledger) { return ledger.rows().empty(); });
+    if (ledgers.empty())
+      throw InputError("unknown-row", fmt::format("no row's name contains '{}'", a.row),
+                       "run without --row to see the names");
+  }
+  return ledgers;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// The command that runs each row on its own: where its prediction comes from.
+void print_commands(const std::vector<Ledger>& ledgers) {
+  for (const Ledger& ledger : ledgers) {
+    for (const LedgerJob& job : ledger.jobs()) {
+      std::string line = "xpusim run " + ledger.spec().scenario;
+      for (const std::string& o : job.overrides) line += " --set " + quoted(o);
+      fmt::print("# {}: {}\n{}\n", ledger.spec().info.name, ledger.rows()[job.row].name, line);
+    }
+  }
+}
+
+void run_jobs(std::vector<Ledger>& ledgers, const Arguments& a, const GlobalOptions& global) {
+  struct Place {
+    std::size_t ledger, job;
+  };
+  std::vector<Place> places;
+  std::vector<std::function<std::string()>> jobs;
+  std::vector<LedgerJob> asked;
+  for (std::size_t l = 0; l < ledgers.size(); ++l) {
+    for (std::size_t j = 0; j < ledgers[l].jobs().size(); ++j) {
+      places.push_back({l, j});
+      asked.push_back(ledgers[l].jobs()[j]);
+      asked.back().overrides.insert(asked.back().overrides.end(), a.overrides.begin(),
+                                    a.overrides.end());
+    }
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    jobs.emplace_back(
+        [&, i] { return predict(global, ledgers[places[i].ledger].spec().scenario, asked[i]); });
+  }
+  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+  std::vector<ChildOutcome> outcomes;
+  {
+    Progress progress(!global.quiet && ::isatty(STDERR_FILENO) != 0, jobs.size());
+    outcomes = run_in_children(jobs, a.jobs > 0 ? a.jobs : processors,
+                               [&](std::size_t) { progress.step(); });
+  }
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    Ledger& ledger = ledgers[places[i].ledger];
+    if (!outcomes[i].error.empty())
+      throw InternalError(fmt::format("{}, row '{}': {}", ledger.spec().info.name,
+                                      ledger.rows()[asked[i].row].name, outcomes[i].error));
+    const std::string& text = outcomes[i].text;
+    if (text.front() == kFigures)
+      ledger.answer(places[i].job, read_figures(text));
+    else
+      ledger.fail(places[i].job, text.substr(1));
+  }
+  for (Ledger& ledger : ledgers) ledger.settle();
+}
+
+int validate(const Arguments& a, const GlobalOptions& global) {
+  Catalogue catalogue = open_catalogue(global);
+  std::vector<Ledger> ledgers = chosen_ledgers(catalogue, a);
+  if (a.commands) {
+    print_commands(ledgers);
+    return good;
+  }
+  run_jobs(ledgers, a, global);
+  const LedgerFormat format = parse_ledger_format(a.format).value_or(LedgerFormat::table);
+  const std::string stem = "validation" + (a.suite.empty() ? "" : "-" + a.suite);
+  const std::string scatter =
+      a.folder.empty() || format != LedgerFormat::markdown ? std::string() : stem + ".svg";
+  std::ostringstream text;
+  write_ledgers(text, ledgers, format, scatter);
+  std::optional<std::filesystem::path> path;
+  if (!a.folder.empty()) {
+    const std::filesystem::path folder = a.folder;
+    if (!scatter.empty()) {
+      std::ostringstream picture;
+      write_scatter_svg(picture, ledgers);
+      emit(picture.str(), folder / scatter);
+    }
+    path = folder / (stem + "." +
+                     (format == LedgerFormat::markdown ? "md"
+                      : format == LedgerFormat::table  ? "txt"
+                                                       : a.format));
+  }
+  emit(text.str(), path);
+  bool met = true;
+  for (const Ledger& ledger : ledgers) {
+    if (ledger.met()) continue;
+    met = false;
+    fmt::print(stderr, "bound missed: {}\n", ledger.spec().info.name);
+  }
+  return met ? good : failed_expectation;
+}
+
+}  // namespace
+
+std::function<int()> declare_validate(CLI::App& app, const GlobalOptions& global) {
+  auto a = std::make_shared<Arguments>();
+  app.add_option("names", a->names, "Ledgers (xpusim list validations; default: all)");
+  app.add_option("--suite", a->suite, "Only ledgers of this suite");
+  app.add_option("--row", a->row, "Only rows whose name contains this text");
+  app.add_option("--set", a->overrides,
+                 "Override a value in every row, after its own: what would another constant do? "
+                 "(repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--format", a->format, "table, markdown, csv or json")
+      ->check(CLI::IsMember({"table", "markdown", "csv", "json"}));
+  app.add_option("-o,--output", a->folder,
+                 "Write validation[-SUITE] into this folder instead of stdout; Markdown with its "
+                 "scatter plot");
+  app.add_flag("--commands", a->commands, "Print the command that runs each row, and run nothing");
+  app.add_option("-j,--jobs", a->jobs, "Simulations at once (default: processors)");
+  return [a, &global] { return validate(*a, global); };
+}
+
+}  // namespace xpusim::cli
