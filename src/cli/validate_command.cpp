@@ -32,9 +32,10 @@ std::string predict(const GlobalOptions& global, const std::string& scenario,
   try {
     Catalogue catalogue = open_catalogue(global, job.overrides);
     const auto [spec, document] = catalogue.load_scenario(scenario);
+    const RunInput input = resolve_run(catalogue, spec, 0);
     const Diagnostics unused = catalogue.unused_overrides();
     if (!unused.items().empty()) throw InputError(unused);
-    const SystemResult result = simulate(resolve_run(catalogue, spec, 0));
+    const SystemResult result = simulate(input);
     if (!result.error.empty()) return kReason + result.error;
     std::string text(1, kFigures);
     for (const std::string& name : job.figures) {

@@ -43,6 +43,9 @@ void fields(V& v, R& r) {
   v("tflops_per_chip", r.tflops_per_chip);
   v("mfu", r.mfu);
   v("hfu", r.hfu);
+  v("samples_per_s", r.samples_per_s);
+  v("forward_s", r.forward_s);
+  v("backward_s", r.backward_s);
   v("breakdown_s", r.breakdown_s);
   v("memory_bytes_per_chip", r.memory_bytes_per_chip);
 }
