@@ -16,12 +16,31 @@ namespace xpusim {
 
 // ---------------------------------------------------------------- model arithmetic
 
+/// What mixes tokens in a layer.
+enum class Mixer : std::uint8_t {
+  attention,  ///< softmax attention over all tokens (grouped-query or latent)
+  windowed,   ///< softmax attention over the last `window` tokens
+  linear,     ///< linear attention with a state of fixed size
+  mamba,      ///< Mamba-2
+  none        ///< nothing: a block of a hybrid that is only an FFN or only experts
+};
+struct LayerShape {
+  Mixer mixer = Mixer::attention;
+  bool ffn = true;   ///< there is a feed-forward half: dense, or experts
+  bool moe = false;  ///< its feed-forward half is experts
+  int norms = 2;
+};
+/// What layer `layer` is made of. Layers from ModelSpec::layers on are those of MTP modules:
+/// softmax attention and the feed-forward half of the last layers.
+[[nodiscard]] LayerShape layer_shape(const ModelSpec&, int layer);
+
 /// Parameters of one layer, counts.
 struct LayerParameters {
-  double attention = 0;  ///< projections, MLA norms, biases
+  double attention = 0;  ///< the mixer: projections, convolutions, norms of queries, keys, latents
+                         ///< and states, biases
   double dense_ffn = 0;  ///< dense FFN, or the shared experts of an MoE layer
-  double router = 0;
-  double experts = 0;         ///< all routed experts
+  double router = 0;     ///< gate, and the projections into and out of latent experts
+  double experts = 0;    ///< all routed experts
   double active_experts = 0;  ///< top_k of them
   double norms = 0;
   [[nodiscard]] double total() const { return attention + dense_ffn + router + experts + norms; }
@@ -41,15 +60,32 @@ struct ModelParameters {
 [[nodiscard]] bool is_moe_layer(const ModelSpec&, int layer);
 [[nodiscard]] LayerParameters layer_parameters(const ModelSpec&, int layer);
 [[nodiscard]] ModelParameters model_parameters(const ModelSpec&);
-/// KV cache of one token over all layers, not replicated or sharded.
+/// KV cache of one token over all layers with softmax attention, not replicated or sharded.
+/// Windowed layers drop it once it has left their window.
 [[nodiscard]] Bytes kv_bytes_per_token(const ModelSpec&, std::string_view format = "bf16");
+/// KV cache of a sequence of `tokens`: windowed layers hold at most a window of it.
+[[nodiscard]] Bytes kv_bytes_per_sequence(const ModelSpec&, double tokens,
+                                          std::string_view format = "bf16");
+/// What linear attention and Mamba-2 layers keep of a sequence, however long: the state in
+/// `state_format` (configurations ask for float32), the last inputs of the short convolution in
+/// `convolution_format`.
+[[nodiscard]] Bytes state_bytes_per_sequence(const ModelSpec&,
+                                             std::string_view state_format = "fp32",
+                                             std::string_view convolution_format = "bf16");
 
 /// How attention FLOPs are counted: every query against every key (PaLM, Megatron-LM; the published
 /// convention), or only the causal half that a fused kernel computes.
 enum class AttentionCount { full, causal };
+/// Chunks of the kernels of linear mixers, tokens: Mamba-2's SSD (Nemotron-H and Megatron-LM take
+/// 128), Gated DeltaNet (64, flash-linear-attention), lightning attention (256, MiniMax-01).
+inline constexpr int ssd_chunk = 128, delta_chunk = 64, lightning_chunk = 256;
+/// Forward FLOPs of one token in the products of a mixer that are no weight matrix: scores and
+/// weighted values, or the chunked scan. 0 for Mixer::none. Formulas: docs/model.md.
+[[nodiscard]] Flops mixer_flops_per_token(const ModelSpec&, Mixer, int sequence,
+                                          AttentionCount = AttentionCount::full);
 /// Forward FLOPs of one token in a sequence of `sequence` tokens: 2 per weight of every matrix it
-/// meets (head included, embedding look-up not) plus attention. `mtp` adds the MTP layers, as in
-/// training.
+/// meets (head included, embedding look-up not) plus attention or scan. `mtp` adds the MTP layers,
+/// as in training.
 [[nodiscard]] Flops forward_flops_per_token(const ModelSpec&, int sequence,
                                             AttentionCount = AttentionCount::full, bool mtp = true);
 /// FLOPs of one step, all chips. `model` is the numerator of MFU: 3 x forward (2 x with a frozen

@@ -151,4 +151,30 @@ const StructInfo& StructTable<ModelSpec>::info() {
   return info;
 }
 
+void StructTable<ModelSpec>::check(Decoder& d, const JsonValue& v, const std::string&,
+                                   const ModelSpec& model) {
+  const JsonValue* blocks = v.find("blocks");
+  if (!blocks || model.blocks.empty()) return;
+  const auto refuse = [&](std::string message, std::string help) {
+    d.diagnostics.error("out-of-range", std::move(message), blocks->span, std::move(help));
+  };
+  if (const std::size_t odd = model.blocks.find_first_not_of("MAE-"); odd != std::string::npos) {
+    refuse(fmt::format("'blocks' has a '{}' at {}", model.blocks[odd], odd + 1),
+           "M Mamba-2, A attention, E experts, - FFN");
+    return;
+  }
+  if (model.layers > 0 && model.blocks.size() != static_cast<std::size_t>(model.layers)) {
+    refuse(fmt::format("'blocks' has {} letters for {} layers", model.blocks.size(), model.layers),
+           "write one letter per layer");
+  }
+  const auto needs = [&](char block, bool given, const char* what) {
+    if (given || model.blocks.find(block) == std::string::npos) return;
+    refuse(fmt::format("'blocks' has {} but the file no '{}'", block, what),
+           fmt::format("give \"{}\"", what));
+  };
+  needs('M', model.mamba.has_value(), "mamba");
+  needs('E', model.moe.has_value(), "moe");
+  needs('-', model.ffn > 0, "ffn");
+}
+
 }  // namespace xpusim::config

@@ -1,7 +1,10 @@
 // Dimensions derived from a model spec that parameters, FLOPs, memory and kernels all need.
 #pragma once
 
+#include <algorithm>
+
 #include "xpusim/spec.hpp"
+#include "xpusim/workload.hpp"
 
 namespace xpusim {
 
@@ -22,9 +25,33 @@ struct AttentionShape {
 
 /// Matrices of an FFN that read its input: gate and up, or one.
 [[nodiscard]] inline int ffn_inputs(const ModelSpec& model) { return model.gated ? 2 : 1; }
+/// Width of one shared expert.
+[[nodiscard]] inline int shared_expert_ffn(const MoeSpec& moe) {
+  return moe.shared_ffn > 0 ? moe.shared_ffn : moe.ffn;
+}
 /// Width of the FFN that every token visits: dense, or the shared experts together.
 [[nodiscard]] inline int common_ffn(const ModelSpec& model, bool moe_layer) {
-  return moe_layer ? model.moe->shared * model.moe->ffn : model.ffn;
+  return moe_layer ? model.moe->shared * shared_expert_ffn(*model.moe) : model.ffn;
+}
+/// Width of what a routed expert reads and writes: the residual stream, or the latent (Nemotron 3
+/// Super: tokens are projected down before dispatch and up after combine).
+[[nodiscard]] inline int expert_width(const ModelSpec& model) {
+  return model.moe && model.moe->latent > 0 ? model.moe->latent : model.hidden;
+}
+/// Width of a Mamba-2 mixer: heads x head_dim.
+[[nodiscard]] inline double mamba_width(const MambaSpec& mamba) {
+  return static_cast<double>(mamba.heads) * mamba.head_dim;
+}
+/// Channels of its short convolution: x, and B and C of every group.
+[[nodiscard]] inline double mamba_channels(const MambaSpec& mamba) {
+  return mamba_width(mamba) + 2.0 * mamba.groups * mamba.state;
+}
+/// Queries and keys together, and values, of linear attention.
+[[nodiscard]] inline double linear_keys(const LinearAttentionSpec& linear) {
+  return 2.0 * linear.key_heads * linear.key_dim;
+}
+[[nodiscard]] inline double linear_values(const LinearAttentionSpec& linear) {
+  return static_cast<double>(linear.value_heads) * linear.value_dim;
 }
 /// GPT-3 class models (learned positions) train with dropout; Llama class models do not.
 [[nodiscard]] inline bool uses_dropout(const ModelSpec& model) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "workload/architecture.hpp"
 #include "xpusim/cost.hpp"
 #include "xpusim/workload.hpp"
@@ -6,7 +8,7 @@ namespace xpusim {
 
 namespace {
 
-/// Weights of the attention matrices, without biases and norms.
+/// Weights of the softmax attention matrices, without biases and norms.
 double attention_matrices(const ModelSpec& model) {
   const double h = model.hidden, heads = model.heads;
   if (!model.mla) return 2 * h * heads * model.head_dim + 2 * h * model.kv_heads * model.head_dim;
@@ -22,17 +24,91 @@ double attention_matrices(const ModelSpec& model) {
 double attention_parameters(const ModelSpec& model) {
   double count = attention_matrices(model);
   if (model.mla) count += model.mla->q_rank + model.mla->kv_rank;  // norms of the latents
-  if (model.bias) count += (model.heads + 2.0 * model.kv_heads) * model.head_dim + model.hidden;
+  const double qkv = (model.heads + 2.0 * model.kv_heads) * model.head_dim;
+  if (model.bias) {
+    count += qkv + model.hidden;
+  } else if (model.qkv_bias) {
+    count += qkv;
+  }
+  if (model.qk_norm) count += 2.0 * model.head_dim;
   return count;
 }
 
-double ffn_matrices(const ModelSpec& model, double width) {
-  return (ffn_inputs(model) + 1.0) * model.hidden * width;
+/// Queries, keys, values and the output gate in; the output. Gated DeltaNet (arXiv 2412.06464,
+/// section 3.4) also has a decay and a write strength per value head; lightning attention, which
+/// has no convolution, a fixed decay.
+double linear_matrices(const ModelSpec& model) {
+  const LinearAttentionSpec& linear = *model.linear_attention;
+  const double gates = linear.convolution > 0 ? 2.0 * linear.value_heads : 0;
+  return model.hidden * (linear_keys(linear) + 3 * linear_values(linear) + gates);
 }
 
-double ffn_parameters(const ModelSpec& model, double width) {
+double linear_parameters(const ModelSpec& model) {
+  const LinearAttentionSpec& linear = *model.linear_attention;
+  const double values = linear_values(linear);
+  if (linear.convolution == 0) return linear_matrices(model) + values;  // norm of the output
+  // Convolution without bias, decay and its bias per head, one norm for all heads.
+  return linear_matrices(model) + linear.convolution * (linear_keys(linear) + values) +
+         2.0 * linear.value_heads + linear.value_dim;
+}
+
+/// Mamba-2 (arXiv 2405.21060, section 7): one projection gives z, x, B, C and the step sizes; one
+/// brings the result back.
+double mamba_matrices(const ModelSpec& model) {
+  const MambaSpec& mamba = *model.mamba;
+  return model.hidden * (2 * mamba_width(mamba) + mamba_channels(mamba) + mamba.heads);
+}
+
+double mamba_parameters(const ModelSpec& model) {
+  const MambaSpec& mamba = *model.mamba;
+  // Convolution with bias; A, D and the bias of the step size per head; the norm before the output.
+  return mamba_matrices(model) + (mamba.convolution + 1.0) * mamba_channels(mamba) +
+         3.0 * mamba.heads + mamba_width(mamba);
+}
+
+double mixer_matrices(const ModelSpec& model, Mixer mixer) {
+  switch (mixer) {
+    case Mixer::attention:
+    case Mixer::windowed:
+      return attention_matrices(model);
+    case Mixer::linear:
+      return linear_matrices(model);
+    case Mixer::mamba:
+      return mamba_matrices(model);
+    case Mixer::none:
+      break;
+  }
+  return 0;
+}
+
+double mixer_parameters(const ModelSpec& model, Mixer mixer) {
+  switch (mixer) {
+    case Mixer::attention:
+    case Mixer::windowed:
+      return attention_parameters(model);
+    case Mixer::linear:
+      return linear_parameters(model);
+    case Mixer::mamba:
+      return mamba_parameters(model);
+    case Mixer::none:
+      break;
+  }
+  return 0;
+}
+
+/// An FFN of `width` between tokens of `outer`.
+double ffn_matrices(const ModelSpec& model, double outer, double width) {
+  return (ffn_inputs(model) + 1.0) * outer * width;
+}
+
+double ffn_parameters(const ModelSpec& model, double outer, double width) {
   if (width <= 0) return 0;
-  return ffn_matrices(model, width) + (model.bias ? ffn_inputs(model) * width + model.hidden : 0);
+  return ffn_matrices(model, outer, width) + (model.bias ? ffn_inputs(model) * width + outer : 0);
+}
+
+/// The gate, and the projections of all tokens into and out of the experts' latent.
+double router_matrices(const ModelSpec& model) {
+  return static_cast<double>(model.hidden) * (model.moe->experts + 2.0 * model.moe->latent);
 }
 
 double norm_parameters(const ModelSpec& model) {
@@ -40,32 +116,74 @@ double norm_parameters(const ModelSpec& model) {
 }
 
 /// Weights of the matrices that one token meets in a layer.
-double active_matrices(const ModelSpec& model, bool moe) {
-  double weights = attention_matrices(model) + ffn_matrices(model, common_ffn(model, moe));
-  if (moe) {
-    weights += static_cast<double>(model.hidden) * model.moe->experts;
-    weights += model.moe->top_k * ffn_matrices(model, model.moe->ffn);
+double active_matrices(const ModelSpec& model, const LayerShape& shape) {
+  double weights = mixer_matrices(model, shape.mixer);
+  if (shape.ffn) weights += ffn_matrices(model, model.hidden, common_ffn(model, shape.moe));
+  if (shape.moe) {
+    weights += router_matrices(model);
+    weights += model.moe->top_k * ffn_matrices(model, expert_width(model), model.moe->ffn);
   }
   return weights;
+}
+
+/// Keys that a query meets, on average. Causal: k for the k-th query until the window is full.
+double keys_per_query(double sequence, double window, AttentionCount count) {
+  const double reach = window > 0 ? std::min(window, sequence) : sequence;
+  if (count == AttentionCount::full || sequence <= 0) return reach;
+  return reach - reach * reach / (2 * sequence);
+}
+
+double softmax_flops(const ModelSpec& model, double sequence, double window, AttentionCount count) {
+  const AttentionShape a = attention_shape(model);
+  // q.k and p.v: 2 FLOPs each per query, key and element (Narayanan et al. 2021, appendix).
+  return 2.0 * keys_per_query(sequence, window, count) * a.heads *
+         (static_cast<double>(a.key_dim) + a.value_dim);
+}
+
+/// Keys of a chunk that a query meets.
+double keys_in_chunk(int chunk, int sequence, AttentionCount count) {
+  return std::min(chunk, sequence) * (count == AttentionCount::causal ? 0.5 : 1.0);
+}
+
+double linear_flops(const LinearAttentionSpec& linear, int sequence, AttentionCount count) {
+  const double heads = linear.value_heads, k = linear.key_dim, v = linear.value_dim;
+  if (linear.convolution == 0) {
+    // Lightning attention (arXiv 2401.04658, section 3.2): scores and weighted values in the block;
+    // the state is read and updated.
+    const double keys = keys_in_chunk(lightning_chunk, sequence, count);
+    return heads * (2 * keys * (k + v) + 4 * k * v);
+  }
+  // Gated DeltaNet (arXiv 2412.06464, section 3.3), WY form: K K^T, T K, T V, Q K^T and the
+  // weighted values in the chunk; W S, Q S and the update of the state.
+  const double keys = keys_in_chunk(delta_chunk, sequence, count);
+  return heads * (2 * keys * (3 * k + 2 * v) + 6 * k * v);
+}
+
+double mamba_flops(const MambaSpec& mamba, int sequence, AttentionCount count) {
+  // SSD (arXiv 2405.21060, section 6): C B^T of every group and its product with X in the chunk;
+  // the chunk's state, and what earlier states give.
+  const double keys = keys_in_chunk(ssd_chunk, sequence, count), width = mamba_width(mamba);
+  return 2 * keys * (static_cast<double>(mamba.groups) * mamba.state + width) +
+         4 * width * mamba.state;
 }
 
 struct ForwardFlops {
   double layers = 0;     ///< matrices of the layers
   double attention = 0;  ///< scores and weighted values
+  double scan = 0;       ///< of linear attention and Mamba-2
   double head = 0;
-  [[nodiscard]] double total() const { return layers + attention + head; }
+  [[nodiscard]] double total() const { return layers + attention + scan + head; }
 };
 
 ForwardFlops forward_flops(const ModelSpec& model, int sequence, AttentionCount count, bool mtp) {
-  const AttentionShape a = attention_shape(model);
-  // q.k and p.v: 2 FLOPs each per query, key and element (Narayanan et al. 2021, appendix).
-  double pair_flops = 2.0 * sequence * a.heads * (a.key_dim + a.value_dim);
-  if (count == AttentionCount::causal) pair_flops /= 2;
   ForwardFlops flops;
   const int extra = mtp ? model.mtp_layers : 0;
   for (int layer = 0; layer < model.layers + extra; ++layer) {
-    flops.layers += 2 * active_matrices(model, is_moe_layer(model, layer));
-    flops.attention += pair_flops;
+    const LayerShape shape = layer_shape(model, layer);
+    const bool softmax = shape.mixer == Mixer::attention || shape.mixer == Mixer::windowed;
+    flops.layers += 2 * active_matrices(model, shape);
+    (softmax ? flops.attention : flops.scan) +=
+        mixer_flops_per_token(model, shape.mixer, sequence, count).value();
   }
   // Each MTP module joins two hidden states (2h -> h) and uses the head again (DeepSeek-V3,
   // section 2.2).
@@ -74,21 +192,54 @@ ForwardFlops forward_flops(const ModelSpec& model, int sequence, AttentionCount 
   return flops;
 }
 
+/// Elements that one softmax layer caches of a token.
+double kv_elements(const ModelSpec& model) {
+  return model.mla ? model.mla->kv_rank + model.mla->rope_dim
+                   : 2.0 * model.kv_heads * model.head_dim;
+}
+
 }  // namespace
 
-bool is_moe_layer(const ModelSpec& model, int layer) {
-  return model.moe && layer >= model.moe->dense_layers;
+LayerShape layer_shape(const ModelSpec& model, int layer) {
+  LayerShape shape;
+  shape.norms = model.norms_per_layer;
+  if (layer >= model.layers) {
+    shape.moe = model.moe.has_value();
+    return shape;
+  }
+  const Mixer softmax =
+      model.window > 0 && (model.window_every == 1 || (layer + 1) % model.window_every != 0)
+          ? Mixer::windowed
+          : Mixer::attention;
+  if (static_cast<std::size_t>(layer) < model.blocks.size()) {
+    const char block = model.blocks[static_cast<std::size_t>(layer)];
+    shape.norms = 1;
+    shape.moe = block == 'E' && model.moe;
+    shape.ffn = shape.moe || block == '-';
+    shape.mixer = block == 'A' ? softmax : block == 'M' && model.mamba ? Mixer::mamba : Mixer::none;
+    return shape;
+  }
+  shape.mixer = softmax;
+  if (model.linear_attention) {
+    const int every = model.linear_attention->every;
+    if (every == 0 || (layer + 1) % every != 0) shape.mixer = Mixer::linear;
+  }
+  shape.moe = model.moe && layer >= model.moe->dense_layers &&
+              (layer - model.moe->dense_layers + 1) % std::max(model.moe->every, 1) == 0;
+  return shape;
 }
+
+bool is_moe_layer(const ModelSpec& model, int layer) { return layer_shape(model, layer).moe; }
 
 LayerParameters layer_parameters(const ModelSpec& model, int layer) {
   LayerParameters p;
-  const bool moe = is_moe_layer(model, layer);
-  p.attention = attention_parameters(model);
-  p.dense_ffn = ffn_parameters(model, common_ffn(model, moe));
-  p.norms = model.norms_per_layer * norm_parameters(model);
-  if (moe) {
-    const double expert = ffn_parameters(model, model.moe->ffn);
-    p.router = static_cast<double>(model.hidden) * model.moe->experts;
+  const LayerShape shape = layer_shape(model, layer);
+  p.attention = mixer_parameters(model, shape.mixer);
+  if (shape.ffn) p.dense_ffn = ffn_parameters(model, model.hidden, common_ffn(model, shape.moe));
+  p.norms = shape.norms * norm_parameters(model);
+  if (shape.moe) {
+    const double expert = ffn_parameters(model, expert_width(model), model.moe->ffn);
+    p.router = router_matrices(model);
     p.experts = model.moe->experts * expert;
     p.active_experts = model.moe->top_k * expert;
   }
@@ -115,9 +266,52 @@ ModelParameters model_parameters(const ModelSpec& model) {
 }
 
 Bytes kv_bytes_per_token(const ModelSpec& model, std::string_view format) {
-  const double elements =
-      model.mla ? model.mla->kv_rank + model.mla->rope_dim : 2.0 * model.kv_heads * model.head_dim;
-  return Bytes(model.layers * elements * format_bytes(format));
+  return kv_bytes_per_sequence(model, 1, format);
+}
+
+Bytes kv_bytes_per_sequence(const ModelSpec& model, double tokens, std::string_view format) {
+  double held = 0;
+  for (int layer = 0; layer < model.layers; ++layer) {
+    const Mixer mixer = layer_shape(model, layer).mixer;
+    if (mixer == Mixer::attention) held += tokens;
+    if (mixer == Mixer::windowed) held += std::min<double>(tokens, model.window);
+  }
+  return Bytes(held * kv_elements(model) * format_bytes(format));
+}
+
+Bytes state_bytes_per_sequence(const ModelSpec& model, std::string_view state_format,
+                               std::string_view convolution_format) {
+  double state = 0, convolution = 0;
+  for (int layer = 0; layer < model.layers; ++layer) {
+    const Mixer mixer = layer_shape(model, layer).mixer;
+    if (mixer == Mixer::linear) {
+      const LinearAttentionSpec& linear = *model.linear_attention;
+      state += linear_values(linear) * linear.key_dim;
+      convolution +=
+          std::max(linear.convolution - 1, 0) * (linear_keys(linear) + linear_values(linear));
+    } else if (mixer == Mixer::mamba) {
+      state += mamba_width(*model.mamba) * model.mamba->state;
+      convolution += (model.mamba->convolution - 1.0) * mamba_channels(*model.mamba);
+    }
+  }
+  return Bytes(state * format_bytes(state_format) + convolution * format_bytes(convolution_format));
+}
+
+Flops mixer_flops_per_token(const ModelSpec& model, Mixer mixer, int sequence,
+                            AttentionCount count) {
+  switch (mixer) {
+    case Mixer::attention:
+      return Flops(softmax_flops(model, sequence, 0, count));
+    case Mixer::windowed:
+      return Flops(softmax_flops(model, sequence, model.window, count));
+    case Mixer::linear:
+      return Flops(linear_flops(*model.linear_attention, sequence, count));
+    case Mixer::mamba:
+      return Flops(mamba_flops(*model.mamba, sequence, count));
+    case Mixer::none:
+      break;
+  }
+  return Flops(0);
 }
 
 Flops forward_flops_per_token(const ModelSpec& model, int sequence, AttentionCount count,
@@ -132,9 +326,10 @@ StepFlops training_step_flops(const ModelSpec& model, const TrainingSpec& traini
   // Backward: one product for the input's gradient, one for the weight's; a frozen base has no
   // weight gradients.
   const double matrix_passes = training.frozen_base != 0 ? 2 : 3;
-  const double per_token = matrix_passes * (forward.layers + forward.head) + 3 * forward.attention;
+  const double mixing = forward.attention + forward.scan;
+  const double per_token = matrix_passes * (forward.layers + forward.head) + 3 * mixing;
   double repeated = 0;
-  if (training.recompute == Recompute::full) repeated = forward.layers + forward.attention;
+  if (training.recompute == Recompute::full) repeated = forward.layers + mixing;
   // A fused kernel keeps no scores: selective recomputation has nothing left to repeat outside of
   // it.
   if (training.recompute == Recompute::selective && !software.flash_attention)
