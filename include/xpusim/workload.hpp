@@ -105,6 +105,9 @@ struct ParallelLayout {
   int tensor = 1, context = 1, pipeline = 1, data = 1;
   int expert = 1, expert_tensor = 1, expert_data = 1;
   int virtual_stages = 1;
+  ContextMethod context_method = ContextMethod::all_gather;
+  int shard = 0;  ///< ZeRO-3: ranks that share one copy of the parameters; 0 = all data ranks
+  int tensor_chunks = 1;  ///< pieces of a GEMM whose TP communication is overlapped
   int micro_batches = 1;  ///< per step and data-parallel rank
   bool sequence = false;  ///< sequence parallelism in effect
   std::uint32_t devices = 1;

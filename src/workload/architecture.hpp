@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 
+#include "xpusim/cost.hpp"
 #include "xpusim/spec.hpp"
 #include "xpusim/workload.hpp"
 
@@ -56,6 +58,27 @@ struct AttentionShape {
 /// GPT-3 class models (learned positions) train with dropout; Llama class models do not.
 [[nodiscard]] inline bool uses_dropout(const ModelSpec& model) {
   return model.learned_positions > 0;
+}
+[[nodiscard]] inline bool trains_with_dropout(const ModelSpec& model, const TrainingSpec& t) {
+  return t.dropout < 0 ? uses_dropout(model) : t.dropout == 1;
+}
+/// Whether selective recomputation repeats a module. Without a list it repeats the attention core,
+/// which a fused kernel does by itself.
+[[nodiscard]] inline bool recomputes(const TrainingSpec& t, std::string_view module) {
+  return t.recompute == Recompute::selective &&
+         std::find(t.recompute_modules.begin(), t.recompute_modules.end(), module) !=
+             t.recompute_modules.end();
+}
+/// The attention core is run again in the backward pass.
+[[nodiscard]] inline bool recomputes_core_attention(const TrainingSpec& t,
+                                                    const SoftwareSpec& software) {
+  if (t.recompute != Recompute::selective) return false;
+  return t.recompute_modules.empty() ? !software.flash_attention : recomputes(t, "core_attn");
+}
+/// Bytes of a parameter's master copy; 0 where the weights themselves are precise enough.
+[[nodiscard]] inline double master_bytes(const FormatsSpec& f) {
+  const double master = format_bytes(f.master.empty() ? f.optimizer : f.master);
+  return format_bytes(f.weights) < master ? master : 0;
 }
 /// KV heads one tensor-parallel rank holds: replicated when there are fewer heads than ranks.
 [[nodiscard]] inline int kv_heads_per_rank(const AttentionShape& a, int tensor) {

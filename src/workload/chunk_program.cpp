@@ -39,12 +39,12 @@ class ChunkWriter {
   void forward(const ChunkContent& content) {
     if (content.embedding) emit_.embedding_forward(out_.forward);
     for (const int layer : content.layers)
-      if (layer < model_.layers) emit_.layer_forward(out_.forward, is_moe_layer(model_, layer));
+      if (layer < model_.layers) emit_.layer_forward(out_.forward, layer_shape(model_, layer));
     if (content.head) emit_.head_forward(out_.forward);
     for (const int layer : content.layers) {
       if (layer < model_.layers) continue;  // MTP module: projection, layer, the head again
       emit_.mtp_forward(out_.forward);
-      emit_.layer_forward(out_.forward, is_moe_layer(model_, layer));
+      emit_.layer_forward(out_.forward, layer_shape(model_, layer));
       emit_.head_forward(out_.forward);
     }
   }
@@ -54,7 +54,7 @@ class ChunkWriter {
     for (auto layer = content.layers.rbegin();
          layer != content.layers.rend() && *layer >= model_.layers; ++layer) {
       emit_.head_backward(p);
-      emit_.layer_backward(p, is_moe_layer(model_, *layer));
+      emit_.layer_backward(p, layer_shape(model_, *layer), repeats(content, *layer));
       emit_.mtp_backward(p);
       complete({{*layer}, false, false});
     }
@@ -64,13 +64,20 @@ class ChunkWriter {
     }
     for (auto layer = content.layers.rbegin(); layer != content.layers.rend(); ++layer) {
       if (*layer >= model_.layers) continue;
-      emit_.layer_backward(p, is_moe_layer(model_, *layer));
+      emit_.layer_backward(p, layer_shape(model_, *layer), repeats(content, *layer));
       complete({{*layer}, false, false});
     }
     if (content.embedding) {
       emit_.embedding_backward(p);
       complete({{}, true, false});
     }
+  }
+
+  /// Full recomputation of the first layers of the chunk (Megatron-LM, recompute method block).
+  [[nodiscard]] bool repeats(const ChunkContent& content, int layer) const {
+    if (training_.recompute != Recompute::full) return false;
+    return training_.recompute_layers == 0 ||
+           layer - content.layers.front() < training_.recompute_layers;
   }
 
   /// The gradients of this part are final.

@@ -67,7 +67,8 @@ LayerEmitter::LayerEmitter(const ModelSpec& model, const ParallelLayout& layout,
       tokens_(static_cast<double>(training.micro_batch) * training.sequence / layout.context),
       local_tokens_(layout.sequence ? tokens_ / layout.tensor : tokens_),
       activation_bytes_(format_bytes(training.formats.activations)),
-      gradient_bytes_(format_bytes(training.formats.gradients)) {}
+      gradient_bytes_(format_bytes(training.formats.gradients)),
+      dropout_(trains_with_dropout(model, training)) {}
 
 // ---------------------------------------------------------------- primitives
 
@@ -99,6 +100,8 @@ void LayerEmitter::communicate(Program& p, GroupKind group, CollectiveType type,
 }
 
 namespace {
+constexpr std::uint32_t kNoSlot = 0xffffffffu;
+
 std::int64_t whole(double v) { return std::llround(std::ceil(v - 1e-9)); }
 
 ComputeOp gemm_op(const std::string& label, const std::string& format, double m, double n,
@@ -115,12 +118,15 @@ ComputeOp gemm_op(const std::string& label, const std::string& format, double m,
 }
 }  // namespace
 
-/// A compute format narrower than the stored activations needs a cast (and a transposed copy for
-/// the weight gradient).
+/// A compute format narrower than the stored activations needs a cast, and a transposed copy for
+/// the weight gradient. One scale for the whole tensor asks for its maximum first, which reads it
+/// once more; block formats find theirs as they go (Transformer Engine, current scaling and MXFP8).
 void LayerEmitter::cast(Program& p, const Gemm& g, double elements) {
   const double narrow = format_bytes(g.format);
   if (narrow >= activation_bytes_) return;
-  stream(p, g.name + " cast", elements * (activation_bytes_ + 2 * narrow));
+  const bool whole_tensor = g.format == "fp8" || g.format == "int8";
+  stream(p, g.name + " cast", elements * ((whole_tensor ? 2 : 1) * activation_bytes_ + 2 * narrow),
+         whole_tensor ? 2 : 1);
 }
 
 void LayerEmitter::gemm_forward(Program& p, const Gemm& g) {
@@ -139,6 +145,8 @@ void LayerEmitter::gemm_dgrad(Program& p, const Gemm& g) {
 
 void LayerEmitter::gemm_wgrad(Program& p, const Gemm& g) {
   if (training_.frozen_base != 0) return;
+  if (g.bias)  // the column sums of the output's gradient
+    stream(p, g.name + " bias gradient", g.rows * g.out * activation_bytes_);
   ComputeOp op = gemm_op(g.name + " wgrad", g.format, g.in, g.out, g.rows);
   op.output_bytes =
       2 * gradient_bytes_;  // accumulates into the main gradients: one read, one write
@@ -179,7 +187,7 @@ void LayerEmitter::norm(Program& p, bool backward) {
 void LayerEmitter::add_residual(Program& p, bool backward) {
   // Reads the branch and the residual, writes their sum; dropout also writes (forward) or reads
   // (backward) a mask.
-  const double mask = uses_dropout(model_) ? 1 : 0;
+  const double mask = dropout_ ? 1 : 0;
   stream(p, backward ? "residual backward" : "residual",
          local_tokens_ * model_.hidden * (3 * activation_bytes_ + mask));
 }
@@ -212,6 +220,16 @@ void LayerEmitter::rope(Program& p, bool backward) {
          software_.fused_rope ? 1 : 5);
 }
 
+/// RMSNorm over the head dimension of queries and keys.
+void LayerEmitter::head_norm(Program& p, bool backward) {
+  if (!model_.qk_norm) return;
+  const AttentionShape a = attention_shape(model_);
+  const double heads =
+      static_cast<double>(a.heads) / layout_.tensor + kv_heads_per_rank(a, layout_.tensor);
+  stream(p, backward ? "head norm backward" : "head norm",
+         tokens_ * heads * a.key_dim * activation_bytes_ * (backward ? 3 : 2), 2);
+}
+
 // ---------------------------------------------------------------- attention
 
 std::vector<LayerEmitter::Gemm> LayerEmitter::query_key_value() const {
@@ -221,7 +239,8 @@ std::vector<LayerEmitter::Gemm> LayerEmitter::query_key_value() const {
   if (!model_.mla) {
     const double width =
         a.heads / tp * a.key_dim + 2.0 * kv_heads_per_rank(a, layout_.tensor) * a.key_dim;
-    return {{"qkv projection", tokens_, width, double(model_.hidden), format}};
+    return {{"qkv projection", tokens_, width, double(model_.hidden), format,
+             model_.bias || model_.qkv_bias}};
   }
   const MlaSpec& mla = *model_.mla;
   const double query_in = mla.q_rank > 0 ? mla.q_rank : model_.hidden;
@@ -246,8 +265,9 @@ std::vector<LayerEmitter::Gemm> LayerEmitter::latent_projections() const {
 
 LayerEmitter::Gemm LayerEmitter::output_projection() const {
   const AttentionShape a = attention_shape(model_);
-  return {"output projection", tokens_, double(model_.hidden),
-          double(a.heads) / layout_.tensor * a.value_dim, training_.formats.compute};
+  return {"output projection",       tokens_,
+          double(model_.hidden),     double(a.heads) / layout_.tensor * a.value_dim,
+          training_.formats.compute, model_.bias};
 }
 
 double LayerEmitter::attention_input_width() const {
@@ -265,10 +285,12 @@ double LayerEmitter::key_value_bytes() const {
   return wide(width) * layout_.context;
 }
 
-ComputeOp LayerEmitter::fused_attention(OpKind kind) const {
+ComputeOp LayerEmitter::fused_attention(OpKind kind, bool windowed) const {
   const AttentionShape a = attention_shape(model_);
   const bool backward = kind == OpKind::attention_backward;
   const FormatsSpec& formats = training_.formats;
+  const bool by_heads = layout_.context > 1 && layout_.context_method == ContextMethod::all_to_all;
+  const int split = by_heads ? layout_.context : 1;
   ComputeOp op;
   op.kind = kind;
   op.label = backward ? "attention backward" : "attention";
@@ -278,29 +300,75 @@ ComputeOp LayerEmitter::fused_attention(OpKind kind) const {
   op.operand_bytes = format_bytes(op.format);
   op.output_bytes = activation_bytes_;
   op.batch = training_.micro_batch;
-  op.sequence = training_.sequence / layout_.context;
+  op.sequence = by_heads ? training_.sequence : training_.sequence / layout_.context;
   // Context ranks take the first and the last chunks alike, so each sees half of all pairs: S s / 2
   // for s queries, which is s queries at the end of (S + s) / 2 keys.
   op.context = (training_.sequence + op.sequence) / 2;
-  op.heads = a.heads / layout_.tensor;
-  op.kv_heads = kv_heads_per_rank(a, layout_.tensor);
+  op.heads = std::max(1, a.heads / layout_.tensor / split);
+  op.kv_heads = std::max(1, kv_heads_per_rank(a, layout_.tensor) / split);
   op.head_dim = a.key_dim;
   op.v_dim = a.value_dim;
+  if (windowed && model_.window < training_.sequence) {
+    // Each query sees the last `window` keys; the first ones fewer. Forward 2 products, backward 5
+    // (as op_flops counts them).
+    op.label += " windowed";
+    const double share = static_cast<double>(op.sequence) / training_.sequence;
+    const double w = model_.window, pairs = share * w * (training_.sequence - w / 2);
+    op.flops = (backward ? 2.5 : 1.0) * 2 * static_cast<double>(op.batch * op.heads) * pairs *
+               (a.key_dim + a.value_dim);
+  }
   return op;
 }
 
-void LayerEmitter::core_attention(Program& p) {
-  if (software_.flash_attention)
-    run(p, fused_attention(OpKind::attention_forward));
-  else
-    unfused_scores(p);
+/// Keys and values travel round the ring under the attention to those that are there (Liu et al.
+/// 2023, arXiv 2310.01889; Megatron-LM p2p): as many pieces as ranks, each a causal square of this
+/// rank's tokens on average. Backward the gradients of keys and values travel too.
+void LayerEmitter::ring_attention(Program& p, OpKind kind, bool windowed) {
+  const int ranks = layout_.context;
+  const bool backward = kind == OpKind::attention_backward;
+  ComputeOp piece = fused_attention(kind, windowed);
+  piece.context = piece.sequence;
+  if (piece.flops > 0) piece.flops /= ranks;
+  const AttentionShape a = attention_shape(model_);
+  const double width =
+      model_.mla ? static_cast<double>(a.heads) / layout_.tensor * (a.key_dim + a.value_dim)
+                 : kv_heads_per_rank(a, layout_.tensor) * (a.key_dim + a.value_dim);
+  const double bytes = wide(width) * (backward ? 2 : 1);
+  for (int step = 0; step < ranks; ++step) {
+    std::uint32_t next = kNoSlot;
+    if (step + 1 < ranks) next = start(p, GroupKind::context, CollectiveType::SEND_RECV, bytes);
+    run(p, piece);
+    if (next != kNoSlot) wait(p, next);
+  }
 }
 
-void LayerEmitter::core_attention_backward(Program& p) {
-  if (software_.flash_attention)
-    run(p, fused_attention(OpKind::attention_backward));
+/// Ulysses (Jacobs et al. 2023, arXiv 2309.14509): ranks trade their share of the sequence for a
+/// share of the heads before attention, and back after it.
+void LayerEmitter::exchange_heads(Program& p, bool outputs) {
+  const AttentionShape a = attention_shape(model_);
+  const double heads = static_cast<double>(a.heads) / layout_.tensor;
+  const double width = outputs ? heads * a.value_dim
+                               : heads * a.key_dim + kv_heads_per_rank(a, layout_.tensor) *
+                                                         (a.key_dim + a.value_dim);
+  communicate(p, GroupKind::context, CollectiveType::ALL_TO_ALL, wide(width));
+}
+
+void LayerEmitter::core_attention(Program& p, bool windowed) {
+  if (!software_.flash_attention)
+    unfused_scores(p);
+  else if (layout_.context > 1 && layout_.context_method == ContextMethod::ring)
+    ring_attention(p, OpKind::attention_forward, windowed);
   else
+    run(p, fused_attention(OpKind::attention_forward, windowed));
+}
+
+void LayerEmitter::core_attention_backward(Program& p, bool windowed) {
+  if (!software_.flash_attention)
     unfused_backward(p);
+  else if (layout_.context > 1 && layout_.context_method == ContextMethod::ring)
+    ring_attention(p, OpKind::attention_backward, windowed);
+  else
+    run(p, fused_attention(OpKind::attention_backward, windowed));
 }
 
 /// Scores, softmax, dropout and weighted values as separate kernels over every pair (no causal
@@ -319,7 +387,7 @@ void LayerEmitter::unfused_scores(Program& p) {
   batched("attention scores", rows, s, a.key_dim);
   stream(p, "attention softmax",
          pairs * 2 * activation_bytes_);  // scale, mask and softmax in one kernel (Megatron-LM)
-  if (uses_dropout(model_)) stream(p, "attention dropout", pairs * (2 * activation_bytes_ + 1));
+  if (dropout_) stream(p, "attention dropout", pairs * (2 * activation_bytes_ + 1));
   batched("attention values", rows, a.value_dim, s);
 }
 
@@ -336,8 +404,7 @@ void LayerEmitter::unfused_backward(Program& p) {
   };
   batched("attention values dgrad", rows, s, a.value_dim);
   batched("attention values wgrad", s, a.value_dim, rows);
-  if (uses_dropout(model_))
-    stream(p, "attention dropout backward", pairs * (2 * activation_bytes_ + 1));
+  if (dropout_) stream(p, "attention dropout backward", pairs * (2 * activation_bytes_ + 1));
   stream(p, "attention softmax backward", pairs * 3 * activation_bytes_);
   batched("attention scores dgrad", rows, a.key_dim, s);
   batched("attention scores wgrad", s, a.key_dim, rows);
@@ -356,52 +423,99 @@ void LayerEmitter::scatter_output(Program& p, double width) {
     communicate(p, GroupKind::tensor, CollectiveType::ALL_REDUCE, wide(width));
 }
 
-void LayerEmitter::attention_forward(Program& p) {
+/// Sequence parallelism gathers rows, column-parallel matrices multiply them. In pieces, the first
+/// (this rank's own rows) needs no communication and each later one arrives under the one before
+/// (Wang et al. 2023, "Overlap Communication with Dependent Computation via Decomposition"; the
+/// user buffers of Transformer Engine).
+void LayerEmitter::gather_and_multiply(Program& p, double width, const std::vector<Gemm>& gemms,
+                                       bool dgrad) {
+  const int pieces = layout_.sequence ? layout_.tensor_chunks : 1;
+  const auto multiply = [&](Gemm g, int of) {
+    g.rows /= of;
+    if (dgrad)
+      gemm_dgrad(p, g);
+    else
+      gemm_forward(p, g);
+  };
+  if (pieces <= 1) {
+    gather_input(p, width);
+    for (const Gemm& g : gemms) multiply(g, 1);
+    return;
+  }
+  std::vector<std::uint32_t> arrivals;
+  for (int i = 1; i < pieces; ++i)
+    arrivals.push_back(
+        start(p, GroupKind::tensor, CollectiveType::ALL_GATHER, wide(width) / (pieces - 1)));
+  for (int i = 0; i < pieces; ++i) {
+    if (i > 0) wait(p, arrivals[static_cast<std::size_t>(i - 1)]);
+    for (const Gemm& g : gemms) multiply(g, pieces);
+  }
+}
+
+/// A row-parallel matrix and the reduction of its partial sums; in pieces, each is reduced under
+/// the next.
+void LayerEmitter::multiply_and_scatter(Program& p, const Gemm& g, bool dgrad) {
+  const int pieces = layout_.sequence ? layout_.tensor_chunks : 1;
+  const double width = dgrad ? g.in : g.out;
+  Gemm piece = g;
+  piece.rows /= pieces;
+  std::vector<std::uint32_t> reductions;
+  for (int i = 0; i < pieces; ++i) {
+    if (dgrad)
+      gemm_dgrad(p, piece);
+    else
+      gemm_forward(p, piece);
+    if (pieces > 1)
+      reductions.push_back(
+          start(p, GroupKind::tensor, CollectiveType::REDUCE_SCATTER, wide(width) / pieces));
+  }
+  if (pieces <= 1) scatter_output(p, width);
+  for (const std::uint32_t slot : reductions) wait(p, slot);
+}
+
+void LayerEmitter::attention_forward(Program& p, bool windowed) {
+  const bool all_gather =
+      layout_.context > 1 && layout_.context_method == ContextMethod::all_gather;
+  const bool by_heads = layout_.context > 1 && layout_.context_method == ContextMethod::all_to_all;
   norm(p, false);
   for (const Gemm& g : latent_projections()) gemm_forward(p, g);
-  gather_input(p, attention_input_width());
-  for (const Gemm& g : query_key_value()) gemm_forward(p, g);
+  gather_and_multiply(p, attention_input_width(), query_key_value(), false);
+  head_norm(p, false);
   rope(p, false);
-  if (layout_.context > 1)
-    communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
-  core_attention(p);
-  gemm_forward(p, output_projection());
-  scatter_output(p, model_.hidden);
+  if (all_gather) communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
+  if (by_heads) exchange_heads(p, false);
+  core_attention(p, windowed);
+  if (by_heads) exchange_heads(p, true);
+  multiply_and_scatter(p, output_projection(), false);
   add_residual(p, false);
 }
 
-namespace {
-constexpr std::uint32_t kNoSlot = 0xffffffffu;
-}
-
-void LayerEmitter::attention_backward(Program& p) {
+void LayerEmitter::attention_backward(Program& p, bool windowed) {
+  const bool all_gather =
+      layout_.context > 1 && layout_.context_method == ContextMethod::all_gather;
+  const bool by_heads = layout_.context > 1 && layout_.context_method == ContextMethod::all_to_all;
   add_residual(p, true);
-  gather_input(p, model_.hidden);  // the gradient of the row-parallel output
-  gemm_dgrad(p, output_projection());
+  // The gradient of the row-parallel output.
+  gather_and_multiply(p, model_.hidden, {output_projection()}, true);
   gemm_wgrad(p, output_projection());
+  if (recomputes(training_, "layernorm")) norm(p, false);
+  if (model_.mla && recomputes(training_, "mla_up_proj")) {
+    for (const Gemm& g : query_key_value()) gemm_forward(p, g);
+    rope(p, false);
+  }
   // K and V of the other context ranks are not kept: gathered again, their gradients summed back.
-  if (layout_.context > 1)
-    communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
-  if (training_.recompute == Recompute::selective && !software_.flash_attention) unfused_scores(p);
-  core_attention_backward(p);
-  if (layout_.context > 1)
+  if (all_gather) communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
+  if (by_heads) exchange_heads(p, true);
+  if (recomputes_core_attention(training_, software_)) core_attention(p, windowed);
+  core_attention_backward(p, windowed);
+  if (by_heads) exchange_heads(p, false);
+  if (all_gather)
     communicate(p, GroupKind::context, CollectiveType::REDUCE_SCATTER, key_value_bytes());
   rope(p, true);
+  head_norm(p, true);
   // Sequence parallelism keeps only its own rows of the input: they are gathered again for the
   // weight gradient, under the input gradient (Korthikanti et al. 2022, section 4.2.2).
-  const bool gather = layout_.sequence && training_.frozen_base == 0;
-  const std::uint32_t input = gather ? start(p, GroupKind::tensor, CollectiveType::ALL_GATHER,
-                                             wide(attention_input_width()))
-                                     : kNoSlot;
-  for (const Gemm& g : query_key_value()) gemm_dgrad(p, g);
-  std::uint32_t gradient = kNoSlot;
-  if (layout_.tensor > 1)
-    gradient = start(p, GroupKind::tensor,
-                     layout_.sequence ? CollectiveType::REDUCE_SCATTER : CollectiveType::ALL_REDUCE,
-                     wide(attention_input_width()));
-  if (input != kNoSlot) wait(p, input);
-  for (const Gemm& g : query_key_value()) gemm_wgrad(p, g);
-  if (gradient != kNoSlot) wait(p, gradient);
+  column_backward(p, attention_input_width(), query_key_value());
   for (const Gemm& g : latent_projections()) {
     gemm_dgrad(p, g);
     gemm_wgrad(p, g);
@@ -409,120 +523,256 @@ void LayerEmitter::attention_backward(Program& p) {
   norm(p, true);
 }
 
-// ---------------------------------------------------------------- feed-forward
-
-LayerEmitter::Gemm LayerEmitter::first_matrix(double width) const {
-  return {"ffn first matrix", tokens_, ffn_inputs(model_) * width / layout_.tensor,
-          double(model_.hidden), training_.formats.compute};
-}
-LayerEmitter::Gemm LayerEmitter::last_matrix(double width) const {
-  return {"ffn last matrix", tokens_, double(model_.hidden), width / layout_.tensor,
-          training_.formats.compute};
-}
-
-void LayerEmitter::dense_ffn_forward(Program& p, double width) {
-  gather_input(p, model_.hidden);
-  gemm_forward(p, first_matrix(width));
-  activation(p, tokens_, width / layout_.tensor, false);
-  gemm_forward(p, last_matrix(width));
-  scatter_output(p, model_.hidden);
-}
-
-void LayerEmitter::dense_ffn_backward(Program& p, double width) {
-  gather_input(p, model_.hidden);
-  gemm_dgrad(p, last_matrix(width));
-  gemm_wgrad(p, last_matrix(width));
-  activation(p, tokens_, width / layout_.tensor, true);
+/// Backward pass of column-parallel matrices: the input's rows are gathered under the input
+/// gradient, whose reduction runs under the weight gradient.
+void LayerEmitter::column_backward(Program& p, double width, const std::vector<Gemm>& gemms) {
   const bool gather = layout_.sequence && training_.frozen_base == 0;
   const std::uint32_t input =
-      gather ? start(p, GroupKind::tensor, CollectiveType::ALL_GATHER, wide(model_.hidden))
-             : kNoSlot;
-  gemm_dgrad(p, first_matrix(width));
+      gather ? start(p, GroupKind::tensor, CollectiveType::ALL_GATHER, wide(width)) : kNoSlot;
+  for (const Gemm& g : gemms) gemm_dgrad(p, g);
   std::uint32_t gradient = kNoSlot;
   if (layout_.tensor > 1)
     gradient = start(p, GroupKind::tensor,
                      layout_.sequence ? CollectiveType::REDUCE_SCATTER : CollectiveType::ALL_REDUCE,
-                     wide(model_.hidden));
+                     wide(width));
   if (input != kNoSlot) wait(p, input);
-  gemm_wgrad(p, first_matrix(width));
+  for (const Gemm& g : gemms) gemm_wgrad(p, g);
   if (gradient != kNoSlot) wait(p, gradient);
 }
 
+// ---------------------------------------------------------------- scans
+
+/// What Mamba-2 (z, x, B, C, dt) and linear attention (queries, keys, values, gates) read of their
+/// input, split by TP.
+std::vector<LayerEmitter::Gemm> LayerEmitter::scan_inputs(Mixer mixer) const {
+  double width = 0;
+  if (mixer == Mixer::mamba) {
+    const MambaSpec& mamba = *model_.mamba;
+    width = mamba_width(mamba) + mamba_channels(mamba) + mamba.heads;
+  } else {
+    const LinearAttentionSpec& linear = *model_.linear_attention;
+    width = linear_keys(linear) + 2 * linear_values(linear) +
+            (linear.convolution > 0 ? 2.0 * linear.value_heads : 0);
+  }
+  return {{mixer == Mixer::mamba ? "mamba in-projection" : "linear attention projection", tokens_,
+           width / layout_.tensor, double(model_.hidden), training_.formats.compute}};
+}
+
+LayerEmitter::Gemm LayerEmitter::scan_output(Mixer mixer) const {
+  const double width =
+      mixer == Mixer::mamba ? mamba_width(*model_.mamba) : linear_values(*model_.linear_attention);
+  return {mixer == Mixer::mamba ? "mamba out-projection" : "linear attention output", tokens_,
+          double(model_.hidden), width / layout_.tensor, training_.formats.compute};
+}
+
+/// The short convolution, the chunked scan and the gated norm. The scan reads and writes its inputs
+/// and outputs, and passes one FP32 state per chunk through memory twice (state-spaces/mamba,
+/// ssd_combined.py: chunk state, state passing, chunk scan); backward it reads those, runs the
+/// chunk products again and writes gradients, 2.5 times the work of the forward pass as attention.
+void LayerEmitter::scan(Program& p, Mixer mixer, bool backward) {
+  double channels = 0, values = 0, state = 0;  // per token, and per chunk
+  double chunk = ssd_chunk;
+  int convolution = 0;
+  if (mixer == Mixer::mamba) {
+    const MambaSpec& mamba = *model_.mamba;
+    channels = mamba_channels(mamba);
+    values = mamba_width(mamba);
+    state = values * mamba.state;
+    convolution = mamba.convolution;
+  } else {
+    const LinearAttentionSpec& linear = *model_.linear_attention;
+    channels = linear_keys(linear) + linear_values(linear);
+    values = linear_values(linear);
+    state = values * linear.key_dim;
+    chunk = linear.convolution > 0 ? delta_chunk : lightning_chunk;
+    convolution = linear.convolution;
+  }
+  const double tp = layout_.tensor, a = activation_bytes_;
+  channels *= tokens_ / tp;
+  values *= tokens_ / tp;
+  const double states = state / tp * tokens_ / chunk * 4;
+  const std::string suffix = backward ? " backward" : "";
+  const std::string name = mixer == Mixer::mamba ? "mamba scan" : "linear attention scan";
+  if (convolution > 0) stream(p, "convolution" + suffix, channels * a * (backward ? 4 : 2));
+  ComputeOp op;
+  op.kind = OpKind::memory;
+  op.label = name + suffix;
+  op.format = training_.formats.activations;
+  op.flops = (backward ? 2.5 : 1.0) *
+             mixer_flops_per_token(model_, mixer, training_.sequence).value() * tokens_ / tp;
+  op.memory_bytes = (backward ? 2.5 : 1.0) * ((channels + values) * a + 2 * states);
+  op.kernels = backward ? 8 : 5;
+  run(p, op);
+  stream(p, "gated norm" + suffix, values * a * (backward ? 5 : 3));
+}
+
+void LayerEmitter::scan_forward(Program& p, Mixer mixer) {
+  norm(p, false);
+  gather_and_multiply(p, model_.hidden, scan_inputs(mixer), false);
+  scan(p, mixer, false);
+  multiply_and_scatter(p, scan_output(mixer), false);
+  add_residual(p, false);
+}
+
+void LayerEmitter::scan_backward(Program& p, Mixer mixer) {
+  add_residual(p, true);
+  gather_and_multiply(p, model_.hidden, {scan_output(mixer)}, true);
+  gemm_wgrad(p, scan_output(mixer));
+  if (recomputes(training_, "layernorm")) norm(p, false);
+  scan(p, mixer, true);
+  column_backward(p, model_.hidden, scan_inputs(mixer));
+  norm(p, true);
+}
+
+void LayerEmitter::mixer_forward(Program& p, Mixer mixer) {
+  if (mixer == Mixer::none) return;
+  if (mixer == Mixer::attention || mixer == Mixer::windowed)
+    attention_forward(p, mixer == Mixer::windowed);
+  else
+    scan_forward(p, mixer);
+}
+
+void LayerEmitter::mixer_backward(Program& p, Mixer mixer) {
+  if (mixer == Mixer::none) return;
+  if (mixer == Mixer::attention || mixer == Mixer::windowed)
+    attention_backward(p, mixer == Mixer::windowed);
+  else
+    scan_backward(p, mixer);
+}
+
+// ---------------------------------------------------------------- feed-forward
+
+LayerEmitter::Gemm LayerEmitter::first_matrix(double width) const {
+  return {"ffn first matrix",
+          tokens_,
+          ffn_inputs(model_) * width / layout_.tensor,
+          double(model_.hidden),
+          training_.formats.compute,
+          model_.bias};
+}
+LayerEmitter::Gemm LayerEmitter::last_matrix(double width) const {
+  return {"ffn last matrix",         tokens_,    double(model_.hidden), width / layout_.tensor,
+          training_.formats.compute, model_.bias};
+}
+
+void LayerEmitter::dense_ffn_forward(Program& p, double width) {
+  gather_and_multiply(p, model_.hidden, {first_matrix(width)}, false);
+  activation(p, tokens_, width / layout_.tensor, false);
+  multiply_and_scatter(p, last_matrix(width), false);
+}
+
+void LayerEmitter::dense_ffn_backward(Program& p, double width) {
+  gather_and_multiply(p, model_.hidden, {last_matrix(width)}, true);
+  gemm_wgrad(p, last_matrix(width));
+  activation(p, tokens_, width / layout_.tensor, true);
+  column_backward(p, model_.hidden, {first_matrix(width)});
+}
+
 namespace {
-/// Token copies and per-expert shares of one device when the experts are balanced.
+/// Token copies and per-expert shares of the busiest device.
 struct Routing {
   double copies = 0;  ///< sent by this device
   double rows = 0;    ///< processed by it
   double per_expert = 0;
 };
-Routing routing(const ModelSpec& model, const ParallelLayout& l, double local_tokens) {
+Routing routing(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
+                double local_tokens) {
   Routing r;
-  r.copies = local_tokens * model.moe->top_k;
+  r.copies = local_tokens * model.moe->top_k * t.expert_imbalance;
   r.rows = r.copies * l.expert_tensor;
   r.per_expert = r.rows * l.expert / model.moe->experts;
   return r;
 }
 }  // namespace
 
+/// The router, and for latent experts the projection of every token to their width.
+std::vector<LayerEmitter::Gemm> LayerEmitter::router_matrices() const {
+  const double h = model_.hidden;
+  std::vector<Gemm> gemms{
+      {"router", local_tokens_, double(model_.moe->experts), h, training_.formats.activations}};
+  if (model_.moe->latent > 0)
+    gemms.push_back({"latent projection", local_tokens_, double(model_.moe->latent), h,
+                     training_.formats.compute});
+  return gemms;
+}
+
 void LayerEmitter::experts_forward(Program& p) {
   const MoeSpec& moe = *model_.moe;
-  const Routing r = routing(model_, layout_, local_tokens_);
-  const double h = model_.hidden, a = activation_bytes_, etp = layout_.expert_tensor;
+  const Routing r = routing(model_, layout_, training_, local_tokens_);
+  const double w = expert_width(model_), a = activation_bytes_, etp = layout_.expert_tensor;
   const double dispatch =
       training_.formats.dispatch.empty() ? a : format_bytes(training_.formats.dispatch);
-  gemm_forward(p, {"router", local_tokens_, double(moe.experts), h, training_.formats.activations});
+  for (const Gemm& g : router_matrices()) gemm_forward(p, g);
   stream(p, "router top-k", local_tokens_ * moe.experts * (a + 3 * 4),
          3);  // softmax and top-k in FP32
-  stream(p, "permute", (local_tokens_ + r.copies) * h * a);
+  stream(p, "permute", (local_tokens_ + r.copies) * w * a);
   // The shared experts run under the dispatch.
   std::uint32_t sent = kNoSlot;
   if (layout_.expert > 1)
-    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * h * dispatch);
+    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * dispatch);
   if (moe.shared > 0) dense_ffn_forward(p, common_ffn(model_, true));
   if (sent != kNoSlot) wait(p, sent);
-  if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * h * a);
-  grouped(p,
-          {"experts first matrix", r.per_expert, ffn_inputs(model_) * moe.ffn / etp, h,
-           training_.formats.compute},
-          "forward");
+  if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
+  grouped(p, expert_matrix(true, r.per_expert), "forward");
   activation(p, r.rows, moe.ffn / etp, false);
-  grouped(p, {"experts last matrix", r.per_expert, h, moe.ffn / etp, training_.formats.compute},
-          "forward");
+  grouped(p, expert_matrix(false, r.per_expert), "forward");
   if (etp > 1)
-    communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * h * a);
+    communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
   if (layout_.expert > 1)
-    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * h * a);
-  stream(p, "unpermute", (local_tokens_ + r.copies) * h * a);
+    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  stream(p, "unpermute", (local_tokens_ + r.copies) * w * a);
+  if (moe.latent > 0) gemm_forward(p, latent_output());
+}
+
+/// The matrices of one routed expert, split by the tensor parallelism inside experts.
+LayerEmitter::Gemm LayerEmitter::expert_matrix(bool first, double rows) const {
+  const double w = expert_width(model_), ffn = double(model_.moe->ffn) / layout_.expert_tensor;
+  if (first)
+    return {"experts first matrix",    rows,       ffn_inputs(model_) * ffn, w,
+            training_.formats.compute, model_.bias};
+  return {"experts last matrix", rows, w, ffn, training_.formats.compute, model_.bias};
+}
+
+LayerEmitter::Gemm LayerEmitter::latent_output() const {
+  return {"latent output", local_tokens_, double(model_.hidden), double(model_.moe->latent),
+          training_.formats.compute};
 }
 
 void LayerEmitter::experts_backward(Program& p) {
   const MoeSpec& moe = *model_.moe;
-  const Routing r = routing(model_, layout_, local_tokens_);
-  const double h = model_.hidden, a = activation_bytes_, etp = layout_.expert_tensor;
-  const Gemm first{"experts first matrix", r.per_expert, ffn_inputs(model_) * moe.ffn / etp, h,
-                   training_.formats.compute};
-  const Gemm last{"experts last matrix", r.per_expert, h, moe.ffn / etp, training_.formats.compute};
+  const Routing r = routing(model_, layout_, training_, local_tokens_);
+  const double w = expert_width(model_), a = activation_bytes_, etp = layout_.expert_tensor;
+  const Gemm first = expert_matrix(true, r.per_expert), last = expert_matrix(false, r.per_expert);
   const bool weights = training_.frozen_base == 0;
-  stream(p, "unpermute backward", (local_tokens_ + 2 * r.copies) * h * a);
+  if (moe.latent > 0) {
+    gemm_dgrad(p, latent_output());
+    gemm_wgrad(p, latent_output());
+  }
+  stream(p, "unpermute backward", (local_tokens_ + 2 * r.copies) * w * a);
   std::uint32_t sent = kNoSlot;
   if (layout_.expert > 1)
-    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * h * a);
-  if (moe.shared > 0) dense_ffn_backward(p, common_ffn(model_, true));
+    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  if (moe.shared > 0) {
+    if (recomputes(training_, "shared_experts")) dense_ffn_forward(p, common_ffn(model_, true));
+    dense_ffn_backward(p, common_ffn(model_, true));
+  }
   if (sent != kNoSlot) wait(p, sent);
-  if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * h * a);
+  if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
+  if (recomputes(training_, "moe_act")) activation(p, r.rows, moe.ffn / etp, false);
   grouped(p, last, "dgrad");
   if (weights) grouped(p, last, "wgrad");
   activation(p, r.rows, moe.ffn / etp, true);
   grouped(p, first, "dgrad");
   if (weights) grouped(p, first, "wgrad");
   if (etp > 1)
-    communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * h * a);
+    communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
   if (layout_.expert > 1)
-    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * h * a);
-  stream(p, "permute backward", (local_tokens_ + r.copies) * h * a);
-  const Gemm router{"router", local_tokens_, double(moe.experts), h, training_.formats.activations};
-  gemm_dgrad(p, router);
-  gemm_wgrad(p, router);
+    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  stream(p, "permute backward", (local_tokens_ + r.copies) * w * a);
+  for (const Gemm& g : router_matrices()) {
+    gemm_dgrad(p, g);
+    gemm_wgrad(p, g);
+  }
 }
 
 void LayerEmitter::ffn_forward(Program& p, bool moe) {
@@ -536,22 +786,26 @@ void LayerEmitter::ffn_forward(Program& p, bool moe) {
 
 void LayerEmitter::ffn_backward(Program& p, bool moe) {
   add_residual(p, true);
-  if (moe)
+  if (recomputes(training_, "layernorm")) norm(p, false);
+  if (moe) {
+    if (recomputes(training_, "moe")) experts_forward(p);
     experts_backward(p);
-  else
+  } else {
+    if (recomputes(training_, "mlp")) dense_ffn_forward(p, model_.ffn);
     dense_ffn_backward(p, model_.ffn);
+  }
   norm(p, true);
 }
 
-void LayerEmitter::layer_forward(Program& p, bool moe) {
-  attention_forward(p);
-  ffn_forward(p, moe);
+void LayerEmitter::layer_forward(Program& p, const LayerShape& layer) {
+  mixer_forward(p, layer.mixer);
+  if (layer.ffn) ffn_forward(p, layer.moe);
 }
 
-void LayerEmitter::layer_backward(Program& p, bool moe) {
-  if (training_.recompute == Recompute::full) layer_forward(p, moe);
-  ffn_backward(p, moe);
-  attention_backward(p);
+void LayerEmitter::layer_backward(Program& p, const LayerShape& layer, bool repeat) {
+  if (repeat) layer_forward(p, layer);
+  if (layer.ffn) ffn_backward(p, layer.moe);
+  mixer_backward(p, layer.mixer);
 }
 
 // ---------------------------------------------------------------- ends of the model
@@ -561,7 +815,7 @@ void LayerEmitter::embedding_forward(Program& p) {
   // rows are summed.
   stream(p, "embedding", wide(2.0 * model_.hidden));
   scatter_output(p, model_.hidden);
-  if (uses_dropout(model_))
+  if (dropout_)
     stream(p, "embedding dropout", local_tokens_ * model_.hidden * (2 * activation_bytes_ + 1));
 }
 
@@ -577,6 +831,9 @@ namespace {
 // maximum (4), subtract and exponentiate (4 + 4), sum (4) bytes per logit; backward reads the
 // softmax (4) and writes gradients (2).
 constexpr double kLossBytes = 22, kLossBackwardBytes = 6;
+// Fused: two reads of the 16-bit logits (maximum with the sum, then the gradient), which replaces
+// them in place (Transformer Engine, cross_entropy.py).
+constexpr double kFusedLossBytes = 6;
 }  // namespace
 
 void LayerEmitter::head_forward(Program& p) {
@@ -585,7 +842,10 @@ void LayerEmitter::head_forward(Program& p) {
   gather_input(p, model_.hidden);
   gemm_forward(p,
                {"head", tokens_, vocabulary, double(model_.hidden), training_.formats.activations});
-  stream(p, "loss", tokens_ * vocabulary * kLossBytes, 5);
+  if (software_.fused_cross_entropy)
+    stream(p, "loss", tokens_ * vocabulary * kFusedLossBytes, 2);
+  else
+    stream(p, "loss", tokens_ * vocabulary * kLossBytes, 5);
   // Maximum, target logit and sum of exponentials per token, FP32, over the vocabulary shards.
   if (layout_.tensor > 1)
     communicate(p, GroupKind::tensor, CollectiveType::ALL_REDUCE, 3 * 4 * tokens_);
@@ -595,20 +855,9 @@ void LayerEmitter::head_backward(Program& p) {
   const double vocabulary = static_cast<double>(model_.vocabulary) / layout_.tensor;
   const Gemm head{"head", tokens_, vocabulary, double(model_.hidden),
                   training_.formats.activations};
-  stream(p, "loss backward", tokens_ * vocabulary * kLossBackwardBytes);
-  const bool gather = layout_.sequence && training_.frozen_base == 0;
-  const std::uint32_t input =
-      gather ? start(p, GroupKind::tensor, CollectiveType::ALL_GATHER, wide(model_.hidden))
-             : kNoSlot;
-  gemm_dgrad(p, head);
-  std::uint32_t gradient = kNoSlot;
-  if (layout_.tensor > 1)
-    gradient = start(p, GroupKind::tensor,
-                     layout_.sequence ? CollectiveType::REDUCE_SCATTER : CollectiveType::ALL_REDUCE,
-                     wide(model_.hidden));
-  if (input != kNoSlot) wait(p, input);
-  gemm_wgrad(p, head);
-  if (gradient != kNoSlot) wait(p, gradient);
+  if (!software_.fused_cross_entropy)
+    stream(p, "loss backward", tokens_ * vocabulary * kLossBackwardBytes);
+  column_backward(p, model_.hidden, {head});
   norm(p, true);
 }
 
@@ -629,14 +878,38 @@ void LayerEmitter::mtp_backward(Program& p) {
 std::uint32_t LayerEmitter::optimizer_op(double parameters) {
   // Adam reads the gradient, reads and writes two moments and the master weights, writes the
   // weights.
-  const double state = format_bytes(training_.formats.optimizer),
-               weight = format_bytes(training_.formats.weights);
-  const double states = weight < state ? 3 : 2;
+  const FormatsSpec& f = training_.formats;
+  const double state = format_bytes(f.optimizer), weight = format_bytes(f.weights);
+  const double master = master_bytes(f);
   ComputeOp op;
   op.kind = OpKind::memory;
   op.label = "optimizer";
+  op.format = f.optimizer;
+  op.memory_bytes =
+      parameters * (gradient_bytes_ + 2 * (2 * state + (master > 0 ? master : 0)) + weight);
+  return ops_.id(op);
+}
+
+/// Reads the gradients for their norm, reads and writes them for clipping; mixed precision in FP16
+/// first divides by the loss scale and looks for overflows, a read and a write more (Megatron-LM,
+/// optimizer/clip_grads.py and optimizer.py).
+std::uint32_t LayerEmitter::clip_op(double parameters) {
+  ComputeOp op;
+  op.kind = OpKind::memory;
+  op.label = "gradient norm and clipping";
   op.format = training_.formats.optimizer;
-  op.memory_bytes = parameters * (gradient_bytes_ + 2 * states * state + weight);
+  const double unscale = training_.formats.compute == "fp16" ? 2 : 0;
+  op.memory_bytes = parameters * gradient_bytes_ * (3 + unscale);
+  op.kernels = 3;
+  return ops_.id(op);
+}
+
+std::uint32_t LayerEmitter::zero_op(double parameters) {
+  ComputeOp op;
+  op.kind = OpKind::memory;
+  op.label = "gradient clearing";
+  op.format = training_.formats.optimizer;
+  op.memory_bytes = parameters * gradient_bytes_;
   return ops_.id(op);
 }
 

@@ -14,8 +14,9 @@ class LayerEmitter {
  public:
   LayerEmitter(const ModelSpec&, const ParallelLayout&, const TrainingSpec&, const SoftwareSpec&,
                OpTable&, CommunicationTable&);
-  void layer_forward(Program&, bool moe);
-  void layer_backward(Program&, bool moe);
+  void layer_forward(Program&, const LayerShape&);
+  /// `repeat` runs the forward pass again first (full recomputation).
+  void layer_backward(Program&, const LayerShape&, bool repeat);
   void embedding_forward(Program&);
   void embedding_backward(Program&);
   void head_forward(Program&);  ///< last norm, head, loss
@@ -24,6 +25,10 @@ class LayerEmitter {
   void mtp_backward(Program&);
   /// Adam on so many parameters of this device.
   [[nodiscard]] std::uint32_t optimizer_op(double parameters);
+  /// Gradient norm, clipping (and for FP16 the loss scale) of so many parameters of this device.
+  [[nodiscard]] std::uint32_t clip_op(double parameters);
+  /// Clearing the gradients of so many parameters for the next step.
+  [[nodiscard]] std::uint32_t zero_op(double parameters);
   /// Bytes that one token batch carries to the next stage.
   [[nodiscard]] double boundary_bytes() const;
 
@@ -32,6 +37,7 @@ class LayerEmitter {
     std::string name;
     double rows = 0, out = 0, in = 0;
     std::string format;
+    bool bias = false;
   };
   void run(Program&, const ComputeOp&);
   void stream(Program&, const std::string& name, double bytes, int kernels = 1);
@@ -43,21 +49,34 @@ class LayerEmitter {
   void gemm_dgrad(Program&, const Gemm&);
   void gemm_wgrad(Program&, const Gemm&);
   void cast(Program&, const Gemm&, double elements);
+  void gather_and_multiply(Program&, double width, const std::vector<Gemm>&, bool dgrad);
+  void multiply_and_scatter(Program&, const Gemm&, bool dgrad);
   void grouped(Program&, const Gemm&, const char* pass);
   void norm(Program&, bool backward);
   void add_residual(Program&, bool backward);
   void activation(Program&, double rows, double width, bool backward);
   void rope(Program&, bool backward);
-  [[nodiscard]] ComputeOp fused_attention(OpKind) const;
-  void core_attention(Program&);
-  void core_attention_backward(Program&);
+  void head_norm(Program&, bool backward);
+  [[nodiscard]] ComputeOp fused_attention(OpKind, bool windowed) const;
+  void ring_attention(Program&, OpKind, bool windowed);
+  void exchange_heads(Program&, bool outputs);
+  void core_attention(Program&, bool windowed);
+  void core_attention_backward(Program&, bool windowed);
   void unfused_scores(Program&);
   void unfused_backward(Program&);
   void gather_input(Program&, double width);
   void scatter_output(Program&, double width);
+  void column_backward(Program&, double width, const std::vector<Gemm>&);
 
-  void attention_forward(Program&);
-  void attention_backward(Program&);
+  void attention_forward(Program&, bool windowed);
+  void attention_backward(Program&, bool windowed);
+  [[nodiscard]] std::vector<Gemm> scan_inputs(Mixer) const;
+  [[nodiscard]] Gemm scan_output(Mixer) const;
+  void scan(Program&, Mixer, bool backward);
+  void scan_forward(Program&, Mixer);
+  void scan_backward(Program&, Mixer);
+  void mixer_forward(Program&, Mixer);
+  void mixer_backward(Program&, Mixer);
   void dense_ffn_forward(Program&, double width);
   void dense_ffn_backward(Program&, double width);
   void experts_forward(Program&);
@@ -68,6 +87,9 @@ class LayerEmitter {
   [[nodiscard]] std::vector<Gemm> query_key_value() const;
   [[nodiscard]] std::vector<Gemm> latent_projections() const;
   [[nodiscard]] Gemm output_projection() const;
+  [[nodiscard]] std::vector<Gemm> router_matrices() const;
+  [[nodiscard]] Gemm expert_matrix(bool first, double rows) const;
+  [[nodiscard]] Gemm latent_output() const;
   [[nodiscard]] Gemm first_matrix(double width) const;
   [[nodiscard]] Gemm last_matrix(double width) const;
   [[nodiscard]] double attention_input_width() const;
@@ -83,6 +105,7 @@ class LayerEmitter {
   double tokens_ = 0;        ///< rows of the matrices: micro-batch tokens of this context rank
   double local_tokens_ = 0;  ///< rows outside of them: divided by TP under sequence parallelism
   double activation_bytes_ = 2, gradient_bytes_ = 4;
+  bool dropout_ = false;
 };
 
 }  // namespace xpusim

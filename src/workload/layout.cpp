@@ -191,6 +191,8 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
   l.sequence = p.sequence && p.tensor > 1;
   // The schedule follows the degree: 1F1B with one stage per rank, interleaved with more.
   l.virtual_stages = p.virtual_stages;
+  l.context_method = p.context_method;
+  l.tensor_chunks = p.tensor_chunks;
   check_model(model, l, t, checks);
   check_experts(model, l, checks);
   check_batch(l, t, checks);

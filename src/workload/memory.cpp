@@ -21,47 +21,74 @@ double tokens(const ParallelLayout& l, const TrainingSpec& t) {
   return static_cast<double>(t.micro_batch) * t.sequence / l.context;
 }
 
-double attention_activations(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
-                             const SoftwareSpec& software) {
-  const AttentionShape a = attention_shape(model);
+double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayout& l,
+                         const TrainingSpec& t, const SoftwareSpec& software) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;  // what sequence parallelism divides
+  // Inputs of the norm and of the projection; the norm's output is computed again where asked.
+  double total = bytes * n * model.hidden / shared * (recomputes(t, "layernorm") ? 1 : 2);
+  const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;  // one byte
+  if (mixer == Mixer::none) return 0;
+  if (mixer == Mixer::mamba || mixer == Mixer::linear) {
+    double channels = 0, values = 0, state = 0, chunk = 1;
+    if (mixer == Mixer::mamba) {
+      channels = mamba_channels(*model.mamba) + model.mamba->heads;
+      values = mamba_width(*model.mamba);
+      state = values * model.mamba->state;
+      chunk = ssd_chunk;
+    } else {
+      channels = linear_keys(*model.linear_attention) + linear_values(*model.linear_attention);
+      values = linear_values(*model.linear_attention);
+      state = values * model.linear_attention->key_dim;
+      chunk = model.linear_attention->convolution > 0 ? delta_chunk : lightning_chunk;
+    }
+    // Inputs of the convolution and of the scan, gate, scanned and normalised values, chunk states.
+    return total + dropped + bytes * n / tp * (2 * channels + 3 * values) +
+           4 * n / chunk * state / tp;
+  }
+  const AttentionShape a = attention_shape(model);
   const double heads = a.heads / tp, kv_heads = kv_heads_per_rank(a, l.tensor);
-  double total = bytes * n * model.hidden / shared * 2;  // inputs of the norm and of the projection
-  if (model.mla)
-    total += bytes * n * (model.mla->q_rank + model.mla->kv_rank + model.mla->rope_dim) / shared;
-  total += bytes * n * (heads * a.key_dim + kv_heads * (a.key_dim + a.value_dim));  // q, k, v
+  if (model.mla)  // latents, before and after their norms
+    total +=
+        2 * bytes * n * (model.mla->q_rank + model.mla->kv_rank + model.mla->rope_dim) / shared;
+  if (!model.mla || !recomputes(t, "mla_up_proj"))
+    total += bytes * n * (heads * a.key_dim + kv_heads * (a.key_dim + a.value_dim));  // q, k, v
+  if (model.qk_norm) total += bytes * n * (heads + kv_heads) * a.key_dim;  // before their norm
   if (software.flash_attention)
     total += 4 * n * heads;  // log-sum-exp per query and head, FP32 (Dao et al. 2022)
-  else if (t.recompute == Recompute::none)
+  else if (!recomputes_core_attention(t, software))
     total += heads * n * t.sequence *
-             (bytes + (uses_dropout(model) ? 1 + bytes : 0));   // softmax, mask, dropped
-  total += bytes * n * heads * a.value_dim;                     // input of the output projection
-  if (uses_dropout(model)) total += n * model.hidden / shared;  // mask, one byte each
-  return total;
+             (bytes + (trains_with_dropout(model, t) ? 1 + bytes : 0));  // softmax, mask, dropped
+  total += bytes * n * heads * a.value_dim;  // input of the output projection
+  return total + dropped;
 }
 
 double dense_ffn_activations(const ModelSpec& model, double width, double rows, double shard,
-                             double bytes) {
-  return bytes * rows * width * (ffn_inputs(model) + 1) /
-         shard;  // inputs of the activation and of the last matrix
+                             double bytes, bool activated) {
+  // Inputs of the activation and of the last matrix.
+  return bytes * rows * width * (ffn_inputs(model) + (activated ? 1 : 0)) / shard;
 }
 
 double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l,
                        const TrainingSpec& t) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;
-  double total =
-      bytes * n * model.hidden / shared * 2;  // inputs of the norm and of the first matrix
-  total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes);
-  if (uses_dropout(model)) total += n * model.hidden / shared;
-  if (!moe) return total;
-  const double routed = n / shared * model.moe->top_k;  // token copies this device sends
-  const double rows = routed * l.expert_tensor;     // and receives when the experts are balanced
-  total += 4 * n / shared * model.moe->experts;     // router probabilities, FP32
-  total += bytes * (routed + rows) * model.hidden;  // returned to and dispatched to the experts
-  total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, bytes);
-  return total;
+  // Inputs of the norm and of the first matrix.
+  double total = bytes * n * model.hidden / shared * (recomputes(t, "layernorm") ? 1 : 2);
+  const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;
+  if (recomputes(t, moe ? "moe" : "mlp")) return total + dropped;
+  if (!moe || !recomputes(t, "shared_experts"))
+    total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes, true);
+  if (!moe) return total + dropped;
+  const double routed = n / shared * model.moe->top_k * t.expert_imbalance;  // copies it sends
+  const double rows = routed * l.expert_tensor;                              // and receives
+  const double w = expert_width(model);
+  if (model.moe->latent > 0) total += 2 * bytes * n / shared * w;
+  total += 4 * n / shared * model.moe->experts;  // router probabilities, FP32
+  total += bytes * (routed + rows) * w;          // returned to and dispatched to the experts
+  total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, bytes,
+                                 !recomputes(t, "moe_act"));
+  return total + dropped;
 }
 
 /// What one micro-batch keeps while it is in flight, and what exists only while a layer's backward
@@ -77,22 +104,51 @@ double full_layer(const ModelSpec& model, int layer, const ParallelLayout& l, Tr
   return layer_activations(model, layer, l, t, software).value();
 }
 
+/// Gradients of activations that live while a layer's backward pass is at its widest: those of the
+/// FFN's (or the experts') hidden values, before and after the activation function.
+double backward_buffers(const ModelSpec& model, int layer, const ParallelLayout& l,
+                        const TrainingSpec& t) {
+  const LayerShape shape = layer_shape(model, layer);
+  if (!shape.ffn) return 0;
+  const double bytes = format_bytes(t.formats.activations), n = tokens(l, t);
+  const double shared = l.sequence ? l.tensor : 1;
+  if (!shape.moe) return bytes * n * model.ffn * (ffn_inputs(model) + 1) / l.tensor;
+  const double rows = n / shared * model.moe->top_k * l.expert_tensor * t.expert_imbalance;
+  return bytes * rows * model.moe->ffn * (ffn_inputs(model) + 1) / l.expert_tensor;
+}
+
 ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout& l,
                                    const TrainingSpec& t, const SoftwareSpec& software,
                                    const ChunkContent& content) {
   ChunkActivations a;
   const double shared = l.sequence ? l.tensor : 1, n = tokens(l, t);
   const double bytes = format_bytes(t.formats.activations);
+  int index = 0;
   for (const int layer : content.layers) {
-    a.kept += layer_activations(model, layer, l, t, software).value();
-    if (t.recompute == Recompute::full)
-      a.working = std::max(a.working, full_layer(model, layer, l, t, software));
+    const bool repeated =
+        t.recompute == Recompute::full && (t.recompute_layers == 0 || index < t.recompute_layers);
+    const bool offloaded = index < t.offload_layers;
+    ++index;
+    double working = backward_buffers(model, layer, l, t);
+    if (repeated || t.recompute != Recompute::full) {
+      const double kept = layer_activations(model, layer, l, t, software).value();
+      if (!offloaded) a.kept += kept;
+      if (offloaded) working += kept;
+    } else {
+      a.kept += full_layer(model, layer, l, t, software);
+    }
+    if (repeated) working += full_layer(model, layer, l, t, software);
+    a.working = std::max(a.working, working);
   }
-  if (content.embedding && uses_dropout(model)) a.kept += n * model.hidden / shared;
-  // Korthikanti et al. 2022, section 4.3: inputs of the last norm and of the head, logits in FP32.
-  if (content.head)
-    a.kept += (1 + model.mtp_layers) *
-              (2 * bytes * n * model.hidden / shared + 4 * n * model.vocabulary / l.tensor);
+  if (content.embedding && trains_with_dropout(model, t)) a.kept += n * model.hidden / shared;
+  // Korthikanti et al. 2022, section 4.3: inputs of the last norm and of the head, logits in FP32;
+  // fused cross-entropy keeps them in 16 bits.
+  if (content.head) {
+    const double logits = n * model.vocabulary / l.tensor;
+    a.kept += (1 + model.mtp_layers) * (2 * bytes * n * model.hidden / shared +
+                                        (software.fused_cross_entropy ? bytes : 4) * logits);
+    a.working = std::max(a.working, bytes * logits);  // their gradient
+  }
   return a;
 }
 
@@ -113,24 +169,63 @@ double peak_activations(const ModelSpec& model, const ParallelLayout& l, const T
   return peak + working;
 }
 
+/// Gradients of weights that are added to the main gradients inside the GEMM leave a placeholder of
+/// the weight's shape and format behind, one per shape (Transformer Engine, module/base.py,
+/// get_dummy_wgrad): together as large as the weights of one layer of each kind, experts counted
+/// once.
+double weight_gradient_buffers(const ModelSpec& model, const ParallelLayout& l,
+                               const TrainingSpec& t, const ChunkContent& content) {
+  if (t.frozen_base != 0) return 0;
+  double dense = 0, experts = 0;
+  for (const int layer : content.layers) {
+    const LayerParameters q = layer_parameters(model, layer);
+    dense = std::max(dense, (q.attention + q.dense_ffn) / l.tensor);
+    if (model.moe) experts = std::max(experts, q.experts / model.moe->experts / l.expert_tensor);
+  }
+  return format_bytes(t.formats.weights) * (dense + experts);
+}
+
+/// Parameters that a rank of a ZeRO-3 group holds gathered: the layer that computes and those
+/// fetched ahead, or the embedding.
+double gathered_parameters(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
+                           const ChunkContent& content) {
+  double largest = 0;
+  for (const int layer : content.layers)
+    largest = std::max(largest, sharded_parameters(model, l, {{layer}, false, false}).total());
+  if (content.embedding || content.head)
+    largest =
+        std::max(largest, static_cast<double>(model.vocabulary) * model.hidden / l.tensor / 2);
+  return largest * (1 + t.prefetch);
+}
+
 MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
                              const SoftwareSpec& software, int stage) {
   ShardedParameters p;
-  for (int c = 0; c < l.virtual_stages; ++c)
-    p += sharded_parameters(model, l, chunk_content(model, l, stage, c));
+  double buffers = 0, gathered = 0;
+  for (int c = 0; c < l.virtual_stages; ++c) {
+    const ChunkContent content = chunk_content(model, l, stage, c);
+    p += sharded_parameters(model, l, content);
+    buffers = std::max(buffers, weight_gradient_buffers(model, l, t, content));
+    if (t.optimizer_sharding >= 3)
+      gathered = std::max(gathered, gathered_parameters(model, l, t, content));
+  }
   const double weight = format_bytes(t.formats.weights), state = format_bytes(t.formats.optimizer);
-  // Two moments, and master weights when the weights themselves are narrower than the optimizer's
-  // format.
-  const double states = state * (weight < state ? 3 : 2);
-  const bool sharded = t.optimizer_sharding >= 1;
-  const double dense_share = sharded ? static_cast<double>(l.data) * l.context : 1;
-  const double expert_share = sharded ? l.expert_data : 1;
+  const double gradient = format_bytes(t.formats.gradients);
+  // Two moments, and master weights when the weights themselves are narrower.
+  const double states = 2 * state + master_bytes(t.formats);
+  const auto held = [&](int stage_of_zero) {  // share of the parameters, by ZeRO stage
+    if (t.optimizer_sharding < stage_of_zero) return p.total();
+    const int ranks = l.data * l.context;
+    const double shard = t.optimizer_sharding >= 3 && l.shard > 0 ? l.shard : ranks;
+    return p.dense / shard + p.experts / std::min<double>(shard, l.expert_data);
+  };
   MemoryPerDevice m;
   m.stage = static_cast<std::uint32_t>(stage);
-  m.parameters = Bytes(weight * p.total());
+  const double compute = format_bytes(t.formats.compute) < 2 ? 2 : format_bytes(t.formats.compute);
+  m.parameters = Bytes(weight * held(3) + std::min(weight, compute) * gathered);
   if (t.frozen_base == 0) {
-    m.gradients = Bytes(format_bytes(t.formats.gradients) * p.total());
-    m.optimizer = Bytes(states * (p.dense / dense_share + p.experts / expert_share));
+    m.gradients = Bytes(gradient * (held(2) + gathered) + buffers);
+    m.optimizer = Bytes(states * held(1) * (1 - t.optimizer_offload));
   }
   m.activations = Bytes(peak_activations(model, l, t, software, stage));
   return m;
@@ -274,8 +369,9 @@ Bytes layer_activations(const ModelSpec& model, int layer, const ParallelLayout&
   if (t.recompute == Recompute::full)  // only the layer's input survives
     return Bytes(format_bytes(t.formats.activations) * tokens(l, t) * model.hidden /
                  (l.sequence ? l.tensor : 1));
-  return Bytes(attention_activations(model, l, t, software) +
-               ffn_activations(model, is_moe_layer(model, layer), l, t));
+  const LayerShape shape = layer_shape(model, layer);
+  return Bytes(mixer_activations(model, shape.mixer, l, t, software) +
+               (shape.ffn ? ffn_activations(model, shape.moe, l, t) : 0));
 }
 
 std::vector<MemoryPerDevice> training_memory(const ModelSpec& model, const ParallelLayout& l,

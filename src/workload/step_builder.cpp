@@ -266,7 +266,10 @@ void StepBuilder::finish_rank() {
   const bool sharded = training_.optimizer_sharding >= 1;
   const double dense_share = sharded ? map_.group_size(GroupKind::data) : 1;
   const double expert_share = sharded ? map_.group_size(GroupKind::expert_data) : 1;
-  run_op(emit_.optimizer_op(p.dense / dense_share + p.experts / expert_share));
+  const double share = p.dense / dense_share + p.experts / expert_share;
+  run_op(emit_.clip_op(share));
+  run_op(emit_.optimizer_op(share));
+  run_op(emit_.zero_op(p.total()));
   flush(Purpose::optimizer);
   if (!training_.overlap_parameters) gather_parameters(false);
   if (software_.step_overhead.value() <= 0) return;
