@@ -34,6 +34,7 @@ struct ComputeOp {
                v_dim = 0;
   double flops = 0;  ///< 0 = derived from the shape; set for roofline ops of a trace (kind memory)
   double memory_bytes = 0;   ///< 0 = derived from the shape
+  bool accumulate = false;   ///< adds its result to an FP32 matrix
   double operand_bytes = 2;  ///< bytes per stored operand element
   double output_bytes = 2;
   double seconds = 0;  ///< kind fixed
@@ -51,17 +52,20 @@ struct OpCost {
   bool measured = false;  ///< a curve point was near; otherwise roofline with large-size efficiency
 };
 
+class ResidualCurve;
 class CurveSet;  ///< measured curves of one chip, prepared for interpolation (src/cost/curves.hpp)
 
 struct CostOptions {
   RankUnit rank = RankUnit::package;
-  Watts power_cap{};  ///< per package; 0 = TDP
+  Watts power_cap{};   ///< per package; 0 = TDP
+  bool burst = false;  ///< a kernel on its own on a cool chip: no limit by TDP, only by power_cap
   bool graph_capture = false;
 };
 
 /// Roofline with tile and wave quantisation, scaled by the measured curves of (operation, format,
-/// software). Formulas: docs/model.md, "What a kernel costs". Durations at the rated power (TDP)
-/// are what the curves say; a power cap below it slows the compute-bound part down. Not safe for
+/// software). Formulas: docs/model.md, "What a kernel costs". Curves and
+/// efficiencies are those of short runs at full clock; in a job the chip's TDP (or a cap below it)
+/// limits the clock, which slows the compute-bound part down. Not safe for
 /// concurrent use: `cost` collects notes.
 class CostModel {
  public:
@@ -76,6 +80,7 @@ class CostModel {
 
  private:
   struct Bounds;  ///< the two sides of the roofline of one kernel
+  void apply_generation();
   [[nodiscard]] std::string resolve_format(const std::string& format) const;
   [[nodiscard]] double gemm_efficiency(const std::string& format) const;
   [[nodiscard]] double attention_efficiency(const ComputeOp&) const;
@@ -83,12 +88,15 @@ class CostModel {
   [[nodiscard]] double stream_time(double bytes) const;
   [[nodiscard]] double gemm_compute_time(const ComputeOp&) const;
   [[nodiscard]] Bounds bounds(const ComputeOp&) const;
+  [[nodiscard]] const ResidualCurve* find_curve(std::string_view operation,
+                                                std::string_view format) const;
   void apply_curve(const ComputeOp&, Bounds&) const;
   void settle_clock(const ComputeOp&, const Bounds&, OpCost&) const;
   [[nodiscard]] double energy_per_flop(const std::string& format) const;
   void note(std::string) const;
 
-  ChipSpec chip_;
+  ChipSpec chip_;              ///< as its file says
+  EfficiencySpec efficiency_;  ///< of this software generation
   SoftwareSpec software_;
   CostOptions options_;
   std::shared_ptr<const CurveSet> curves_;

@@ -78,14 +78,19 @@ struct MemorySpec {
 
 /// A measured or estimated curve of a kernel family. Points are rows of numbers.
 ///  gemm:               [m, n, k, seconds]      C[m,n] = A[m,k] B[k,n]
-///  attention_prefill:  [batch, sequence, heads, kv_heads, head_dim, seconds]  causal, forward
+///  gemm_accumulate:    [m, n, k, seconds]      the same, added to an FP32 C (weight gradients)
+///  grouped_gemm, grouped_gemm_accumulate: [groups, m, n, k, seconds], m rows in each group
+///  attention_prefill:  [batch, sequence, heads, kv_heads, head_dim, seconds]  causal, forward;
+///                      with a v_dim after head_dim where it differs
+///  attention_backward: the same columns
 ///  attention_decode:   [batch, context, heads, kv_heads, head_dim, seconds]
 ///  mla_decode:         [batch, context, heads, seconds]
 ///  memory:             [bytes, bytes_per_second]
 struct CurveSpec {
   std::string operation;
-  std::string format;    ///< compute format: "bf16", "fp8", ...; "" for memory
-  std::string software;  ///< software generation the points were measured with
+  std::string format;      ///< compute format: "bf16", "fp8", ...; "" for memory
+  std::string software;    ///< software generation the points were measured with
+  bool sustained = false;  ///< measured on a hot chip at its TDP; else in short runs at full clock
   std::vector<std::vector<double>> points;
   FlopsPerSecond
       peak{};  ///< peak of the measured chip; 0 = the chip's. Keeps what-ifs apart from facts
@@ -111,7 +116,9 @@ struct UnitsSpec {
 /// Efficiency of kernel families at large sizes, where no curve point is near. Shares of peak /
 /// nominal.
 struct EfficiencySpec {
-  std::map<std::string, double> gemm;       ///< by format; share of peak
+  std::map<std::string, double> gemm;  ///< by format; share of peak
+  double gemm_accumulate = 1.0;  ///< rate of a GEMM that adds to an FP32 matrix over one that does
+                                 ///< not
   std::map<std::string, double> attention;  ///< "forward", "backward", "mla"; share of BF16 peak
   double memory = 0.8;                      ///< share of nominal memory bandwidth, large streams
   Bytes memory_half_size;  ///< size at which a stream reaches half of that (latency-bandwidth)

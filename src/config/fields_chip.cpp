@@ -67,11 +67,16 @@ const StructInfo& StructTable<CurveSpec>::info() {
           "memory_bandwidth",
           "Memory bandwidth of the chip that was measured; 0 means the chip's own.")
           .non_negative(),
+      field<&CurveSpec::sustained>("sustained",
+                                   "Measured on a hot chip whose clock its TDP limits; false = in "
+                                   "short runs at full clock."),
       field<&CurveSpec::points>(
           "points",
-          "Rows of numbers. gemm: m, n, k, seconds. attention_prefill: batch, sequence, heads, "
-          "kv_heads, head_dim, "
-          "seconds (causal, forward). attention_decode: batch, context, heads, kv_heads, head_dim, "
+          "Rows of numbers. gemm and gemm_accumulate (added to an FP32 matrix): m, n, k, seconds. "
+          "grouped_gemm and grouped_gemm_accumulate: groups, m of each, n, k, seconds. "
+          "attention_prefill (causal, forward) and attention_backward: batch, sequence, heads, "
+          "kv_heads, head_dim, v_dim where it differs, seconds. attention_decode: batch, context, "
+          "heads, kv_heads, head_dim, "
           "seconds. "
           "mla_decode: batch, context, heads, seconds. memory: bytes, bytes per second.")
           .required()
@@ -84,14 +89,19 @@ const StructInfo& StructTable<CurveSpec>::info() {
 
 void StructTable<CurveSpec>::check(Decoder& d, const JsonValue& v, const std::string& path,
                                    const CurveSpec& curve) {
-  const std::size_t length =
-      curve.operation == "gemm" || curve.operation == "mla_decode"                      ? 4
-      : curve.operation == "attention_prefill" || curve.operation == "attention_decode" ? 6
-      : curve.operation == "memory"                                                     ? 2
-                                                                                        : 0;
+  const std::size_t length = curve.operation == "gemm" || curve.operation == "gemm_accumulate" ||
+                                     curve.operation == "mla_decode"
+                                 ? 4
+                             : curve.operation.starts_with("grouped_gemm") ? 5
+                             : curve.operation.starts_with("attention_")   ? 6
+                             : curve.operation == "memory"                 ? 2
+                                                                           : 0;
+  const bool may_have_v_dim =
+      curve.operation == "attention_prefill" || curve.operation == "attention_backward";
   if (length == 0) return;
   for (std::size_t i = 0; i < curve.points.size(); ++i) {
     if (curve.points[i].size() == length) continue;
+    if (may_have_v_dim && curve.points[i].size() == length + 1) continue;
     const JsonValue* row = v.at(fmt::format("/points/{}", i));
     d.diagnostics.error("out-of-range",
                         fmt::format("'{}.points.{}' needs {} numbers for {}, got {}", path, i,
@@ -134,6 +144,10 @@ const StructInfo& StructTable<EfficiencySpec>::info() {
   static constexpr Field fields[] = {
       field<&EfficiencySpec::gemm>("gemm", "Share of peak that large GEMMs reach, by format.")
           .keyed_by(compute_formats)
+          .share(),
+      field<&EfficiencySpec::gemm_accumulate>(
+          "gemm_accumulate",
+          "Rate of a GEMM that adds to an FP32 matrix over that of one that does not.")
           .share(),
       field<&EfficiencySpec::attention>("attention",
                                         "Share of BF16 peak that large attention kernels reach.")

@@ -127,8 +127,15 @@ inline constexpr std::array<Word, 11> storage_formats_or_none{
     "", "bf16", "fp16", "fp8", "int8", "fp4", "mxfp8", "mxfp4", "nvfp4", "int4", "fp32"};
 inline constexpr std::array<Word, 12> curve_formats{
     "", "bf16", "fp16", "fp8", "int8", "fp4", "mxfp8", "mxfp4", "nvfp4", "int4", "tf32", "fp32"};
-inline constexpr std::array<Word, 5> curve_operations{"gemm", "attention_prefill",
-                                                      "attention_decode", "mla_decode", "memory"};
+inline constexpr std::array<Word, 9> curve_operations{"gemm",
+                                                      "gemm_accumulate",
+                                                      "grouped_gemm",
+                                                      "grouped_gemm_accumulate",
+                                                      "attention_prefill",
+                                                      "attention_backward",
+                                                      "attention_decode",
+                                                      "mla_decode",
+                                                      "memory"};
 inline constexpr std::array<Word, 3> attention_kinds{"forward", "backward", "mla"};
 inline constexpr std::array<Word, 4> port_roles{"scale_up", "scale_out", "host", "management"};
 inline constexpr std::array<Word, 10> component_kinds{"cpu",    "memory",  "nic", "dpu",  "switch",

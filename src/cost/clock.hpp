@@ -4,7 +4,7 @@ namespace xpusim {
 
 /// What one kernel draws on one device, at full clock unless said otherwise.
 struct ClockProblem {
-  double compute_time = 0;    ///< seconds at the rated power (where durations were measured)
+  double compute_time = 0;    ///< seconds at full clock
   double memory_time = 0;     ///< seconds, independent of the clock
   double compute_energy = 0;  ///< joules at full clock; scales with clock^(exponent - 1)
   double memory_energy = 0;   ///< joules, independent of the clock
@@ -14,13 +14,13 @@ struct ClockProblem {
 };
 
 struct ClockChoice {
-  double rated = 1.0;       ///< clock at the rated power
-  double clock = 1.0;       ///< clock under the cap, not above `rated`
-  double seconds = 0;       ///< duration under the cap
-  bool cap_missed = false;  ///< even the lowest clock draws more than the cap
+  double clock = 1.0;         ///< share of the full clock
+  double seconds = 0;         ///< duration at that clock
+  bool limit_missed = false;  ///< even the lowest clock draws more than the limit
 };
 
-/// Clock at which base + (E_c c^(x-1) + E_m) / t(c) = cap, with t(c) = max(t_c * rated / c, t_m).
-[[nodiscard]] ClockChoice settle_clock(const ClockProblem&, double rated_power, double cap);
+/// Largest clock c in [min_clock, 1] with base + (E_c c^(x-1) + E_m) / t(c) <= limit, where
+/// t(c) = max(t_c / c, t_m).
+[[nodiscard]] ClockChoice settle_clock(const ClockProblem&, double limit);
 
 }  // namespace xpusim

@@ -41,7 +41,7 @@ struct CostModel::Bounds {
 };
 
 CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
-    : chip_(chip), software_(software), options_(options) {
+    : chip_(chip), efficiency_(chip.efficiency), software_(software), options_(options) {
   curves_ = std::make_shared<const CurveSet>(
       chip_, software_.info.name, [this](const CurveSpec& curve, const ComputeOp& op) {
         // Curves are measured on whole packages, at the figures they state: a what-if on the chip
@@ -52,8 +52,23 @@ CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOpt
         if (curve.memory_bandwidth.value() > 0)
           package.chip_.memory.bandwidth = curve.memory_bandwidth;
         const Bounds b = package.bounds(op);
-        return std::max(b.compute, b.memory);
+        if (!curve.sustained) return std::max(b.compute, b.memory);
+        OpCost hot;
+        package.settle_clock(op, b, hot);
+        return hot.duration.value();
       });
+  apply_generation();
+}
+
+/// Shares that this software generation states for the chip replace those of the chip's file; the
+/// curves, measured against the file, keep only their dependence on the shape.
+void CostModel::apply_generation() {
+  for (const KernelGenerationSpec& kernels : software_.kernels) {
+    if (kernels.chip != chip_.info.name) continue;
+    for (const auto& [format, share] : kernels.gemm) efficiency_.gemm[format] = share;
+    for (const auto& [kind, share] : kernels.attention) efficiency_.attention[kind] = share;
+    if (kernels.memory > 0) efficiency_.memory = kernels.memory;
+  }
 }
 
 void CostModel::note(std::string text) const {
@@ -86,8 +101,8 @@ FlopsPerSecond CostModel::peak(std::string_view format) const {
 }
 
 double CostModel::gemm_efficiency(const std::string& format) const {
-  const auto it = find_chain(chip_.efficiency.gemm, format);
-  if (it == chip_.efficiency.gemm.end()) {
+  const auto it = find_chain(efficiency_.gemm, format);
+  if (it == efficiency_.gemm.end()) {
     note(fmt::format("{} has no GEMM efficiency for {}: peak assumed", chip_.info.name, format));
     return 1.0;
   }
@@ -97,7 +112,7 @@ double CostModel::gemm_efficiency(const std::string& format) const {
 }
 
 double CostModel::attention_efficiency(const ComputeOp& op) const {
-  const auto& shares = chip_.efficiency.attention;
+  const auto& shares = efficiency_.attention;
   std::string_view wanted = op.kind == OpKind::attention_backward ? "backward" : "forward";
   if (op.sequence <= 1 && is_absorbed_mla(op)) wanted = "mla";
   if (const auto it = shares.find(std::string(wanted)); it != shares.end()) return it->second;
@@ -110,14 +125,13 @@ double CostModel::attention_efficiency(const ComputeOp& op) const {
 }
 
 double CostModel::memory_rate() const {
-  return chip_.memory.bandwidth.value() * chip_.efficiency.memory /
+  return chip_.memory.bandwidth.value() * efficiency_.memory /
          dies_per_device(chip_, options_.rank);
 }
 
 double CostModel::stream_time(double bytes) const {
   if (bytes <= 0) return 0;
-  const double half =
-      chip_.efficiency.memory_half_size.value() / dies_per_device(chip_, options_.rank);
+  const double half = efficiency_.memory_half_size.value() / dies_per_device(chip_, options_.rank);
   return (bytes + half) / memory_rate();
 }
 
@@ -160,29 +174,40 @@ CostModel::Bounds CostModel::bounds(const ComputeOp& op) const {
   return b;
 }
 
+const ResidualCurve* CostModel::find_curve(std::string_view operation,
+                                           std::string_view format) const {
+  for (; !format.empty(); format = wider_format(format)) {
+    const ResidualCurve* curve = curves_->find(operation, format);
+    if (curve != nullptr) return curve;
+    if (chip_.peak.contains(std::string(format))) break;  // a real format without curve: roofline
+  }
+  return nullptr;
+}
+
 void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
   const std::string_view operation = curve_operation(op);
   if (operation.empty()) return;
-  const ResidualCurve* curve = nullptr;
-  std::string_view format = op.format;
-  for (; !format.empty() && curve == nullptr; format = wider_format(format)) {
-    curve = curves_->find(operation, format);
-    if (curve != nullptr || chip_.peak.contains(std::string(format)))
-      break;  // a real format without curve: roofline
+  const ResidualCurve* curve = find_curve(operation, op.format);
+  const bool own = curve != nullptr;
+  if (!own) {
+    if (op.accumulate) b.compute /= efficiency_.gemm_accumulate;
+    if (const std::string_view related = related_curve(operation); !related.empty())
+      curve = find_curve(related, op.format);
   }
   if (curve == nullptr) {
     if (!chip_.curves.empty() && operation != "memory")
       note(fmt::format("no measured {} {} curve: roofline", operation, op.format));
     return;
   }
-  const Residual residual = curve->at(curve_features(op));
+  const Residual residual = curve->at(curve_features(op, own));
   double factor = residual.factor;
-  // Only the shape dependence carries over to the backward kernel; its large-size level is its own
-  // efficiency.
-  if (op.kind == OpKind::attention_backward) factor /= std::exp(curve->largest_log_residual());
+  // Only the shape dependence carries over from the forward kernel; the large-size level of the
+  // backward one is its own efficiency.
+  if (op.kind == OpKind::attention_backward && !own)
+    factor /= std::exp(curve->largest_log_residual());
   b.compute *= factor;
   b.memory *= factor;
-  b.measured = residual.inside && op.kind != OpKind::attention_backward;
+  b.measured = residual.inside && (own || op.kind != OpKind::attention_backward);
   if (!residual.inside)
     note(
         fmt::format("some shapes lie outside the measured {} range: nearest efficiency, fading to "
@@ -212,17 +237,16 @@ void CostModel::settle_clock(const ComputeOp& op, const Bounds& b, OpCost& cost)
   problem.base_power = (power.idle.value() + power.active.value()) / dies;
   problem.exponent = power.clock_exponent;
   problem.min_clock = power.min_clock;
-  const double rated =
-      power.tdp.value() > 0 ? power.tdp.value() : 1e30;  // no TDP known: never throttled
-  const double cap =
-      options_.power_cap.value() > 0 ? std::min(options_.power_cap.value(), rated) : rated;
-  const ClockChoice choice = xpusim::settle_clock(problem, rated / dies, cap / dies);
-  if (choice.cap_missed && !cap_noted_) {
+  double limit = 1e30;  // no TDP known: never throttled
+  if (power.tdp.value() > 0 && !options_.burst) limit = power.tdp.value();
+  if (options_.power_cap.value() > 0) limit = std::min(limit, options_.power_cap.value());
+  const ClockChoice choice = xpusim::settle_clock(problem, limit / dies);
+  if (choice.limit_missed && options_.power_cap.value() > 0 && !cap_noted_) {
     cap_noted_ = true;
     note(
         fmt::format("the power cap of {} is below what some kernels draw at the lowest clock ({} "
                     "first): they exceed it",
-                    to_string(Watts(cap)), op.label));
+                    to_string(Watts(limit)), op.label));
   }
   cost.clock = choice.clock;
   cost.duration = Seconds(choice.seconds);

@@ -40,8 +40,11 @@ double solve_intercept(Matrix& a) {
 }
 
 std::size_t row_length(std::string_view operation) {
-  if (operation == "gemm" || operation == "mla_decode") return 4;
-  if (operation == "attention_prefill" || operation == "attention_decode") return 6;
+  if (operation == "gemm" || operation == "gemm_accumulate" || operation == "mla_decode") return 4;
+  if (operation == "grouped_gemm" || operation == "grouped_gemm_accumulate") return 5;
+  if (operation == "attention_prefill" || operation == "attention_backward" ||
+      operation == "attention_decode")
+    return 6;
   if (operation == "memory") return 2;
   return 0;
 }
@@ -50,10 +53,14 @@ void check_curve(const CurveSpec& spec) {
   const std::size_t length = row_length(spec.operation);
   if (length == 0)
     throw InputError("unknown-curve", fmt::format("no curve of operation '{}'", spec.operation),
-                     "one of gemm, attention_prefill, attention_decode, mla_decode, memory");
+                     "one of gemm, gemm_accumulate, grouped_gemm, grouped_gemm_accumulate, "
+                     "attention_prefill, attention_backward, attention_decode, mla_decode, memory");
+  const bool may_have_v_dim =
+      spec.operation == "attention_prefill" || spec.operation == "attention_backward";
   for (const auto& row : spec.points) {
     const bool positive = std::all_of(row.begin(), row.end(), [](double v) { return v > 0; });
-    if (row.size() != length || !positive)
+    const bool fits = row.size() == length || (may_have_v_dim && row.size() == length + 1);
+    if (!fits || !positive)
       throw InputError(
           "bad-curve-point",
           fmt::format("a point of the {} {} curve has {} values, all of which must be above 0",
@@ -73,6 +80,7 @@ ComputeOp attention_point(const std::vector<double>& row, bool decode) {
   op.heads = whole(row[2]);
   op.kv_heads = whole(row[3]);
   op.head_dim = whole(row[4]);
+  if (row.size() == 7) op.v_dim = whole(row[5]);
   return op;
 }
 
@@ -94,11 +102,16 @@ ComputeOp mla_point(const std::vector<double>& row) {
 MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& row) {
   MeasuredPoint point;
   point.seconds = row.back();
-  if (spec.operation == "gemm") {
-    point.op.kind = OpKind::gemm;
-    point.op.m = whole(row[0]);
-    point.op.n = whole(row[1]);
-    point.op.k = whole(row[2]);
+  if (spec.operation.find("gemm") != std::string::npos) {
+    const bool grouped = spec.operation.starts_with("grouped");
+    const std::size_t first = grouped ? 1 : 0;
+    point.op.kind = grouped ? OpKind::grouped_gemm : OpKind::gemm;
+    if (grouped) point.op.count = whole(row[0]);
+    point.op.m = whole(row[first]);
+    point.op.n = whole(row[first + 1]);
+    point.op.k = whole(row[first + 2]);
+    point.op.accumulate = spec.operation.ends_with("accumulate");
+    if (point.op.accumulate) point.op.output_bytes = 8;  // reads and writes FP32
   } else if (spec.operation == "memory") {
     point.op.kind = OpKind::memory;
     point.op.memory_bytes = row[0];
@@ -107,6 +120,7 @@ MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& r
     point.op = spec.operation == "mla_decode"
                    ? mla_point(row)
                    : attention_point(row, spec.operation == "attention_decode");
+    if (spec.operation == "attention_backward") point.op.kind = OpKind::attention_backward;
   }
   if (!spec.format.empty()) point.op.format = spec.format;
   point.op.operand_bytes = format_bytes(point.op.format);
@@ -175,15 +189,16 @@ double ResidualCurve::largest_log_residual() const {
 
 std::string_view curve_operation(const ComputeOp& op) {
   switch (op.kind) {
-    case OpKind::gemm:
     case OpKind::grouped_gemm:
+      return op.accumulate ? "grouped_gemm_accumulate" : "grouped_gemm";
+    case OpKind::gemm:
     case OpKind::batched_gemm:
-      return "gemm";
+      return op.accumulate ? "gemm_accumulate" : "gemm";
     case OpKind::attention_forward:
       if (op.sequence > 1) return "attention_prefill";
       return is_absorbed_mla(op) ? "mla_decode" : "attention_decode";
     case OpKind::attention_backward:
-      return "attention_prefill";
+      return "attention_backward";
     case OpKind::memory:
       return op.flops > 0 ? "" : "memory";
     case OpKind::fixed:
@@ -192,13 +207,21 @@ std::string_view curve_operation(const ComputeOp& op) {
   return "";
 }
 
-ResidualCurve::Features curve_features(const ComputeOp& op) {
+std::string_view related_curve(std::string_view operation) {
+  if (operation == "grouped_gemm_accumulate" || operation == "gemm_accumulate" ||
+      operation == "grouped_gemm")
+    return "gemm";
+  return operation == "attention_backward" ? "attention_prefill" : "";
+}
+
+ResidualCurve::Features curve_features(const ComputeOp& op, bool own_curve) {
   const auto log_of = [](double v) { return std::log(std::max(v, 1.0)); };
   const auto d = [](std::int64_t v) { return static_cast<double>(v); };
   switch (op.kind) {
-    // The rows of all experts fill the chip together, so a grouped GEMM sits where one of m * count
-    // rows would.
     case OpKind::grouped_gemm:
+      if (own_curve) return {log_of(d(op.m)), log_of(d(op.n)), log_of(d(op.k))};
+      // The rows of all experts fill the chip together: on the curve of plain GEMMs it sits where
+      // one of m * count rows would.
       return {log_of(d(op.m) * d(op.count)), log_of(d(op.n)), log_of(d(op.k))};
     case OpKind::gemm:
     case OpKind::batched_gemm:
@@ -228,7 +251,7 @@ CurveSet::CurveSet(const ChipSpec& chip, const std::string& software,
     std::vector<ResidualCurve::Features> features;
     std::vector<double> residuals;
     for (const MeasuredPoint& point : measured_points(spec)) {
-      features.push_back(curve_features(point.op));
+      features.push_back(curve_features(point.op, true));
       residuals.push_back(std::log(point.seconds / modelled(spec, point.op)));
     }
     const std::string name =

@@ -65,8 +65,10 @@ class CurveSet {
 
 /// The curve family an operation belongs to ("gemm", "attention_prefill", ...), "" for none.
 [[nodiscard]] std::string_view curve_operation(const ComputeOp&);
-/// Where an operation lies on its family's curve.
-[[nodiscard]] ResidualCurve::Features curve_features(const ComputeOp&);
+/// The family whose curve serves where an operation's own was not measured, "" for none.
+[[nodiscard]] std::string_view related_curve(std::string_view operation);
+/// Where an operation lies on its family's curve, or on the related one.
+[[nodiscard]] ResidualCurve::Features curve_features(const ComputeOp&, bool own_curve = true);
 /// Rows of a CurveSpec as operations (bytes per element from the format).
 [[nodiscard]] std::vector<MeasuredPoint> measured_points(const CurveSpec&);
 

@@ -39,11 +39,11 @@ Stream stream_of(GroupKind kind) {
 }
 
 std::uint32_t OpTable::id(const ComputeOp& op) {
-  const std::string key = fmt::format("{} {} {} {},{},{},{} {},{},{},{},{},{},{} {} {} {} {} {} {}",
-                                      static_cast<int>(op.kind), op.label, op.format, op.m, op.n,
-                                      op.k, op.count, op.batch, op.sequence, op.context, op.heads,
-                                      op.kv_heads, op.head_dim, op.v_dim, op.flops, op.memory_bytes,
-                                      op.operand_bytes, op.output_bytes, op.seconds, op.kernels);
+  const std::string key = fmt::format(
+      "{} {} {} {},{},{},{} {},{},{},{},{},{},{} {} {} {} {} {} {} {}", static_cast<int>(op.kind),
+      op.label, op.format, op.m, op.n, op.k, op.count, op.batch, op.sequence, op.context, op.heads,
+      op.kv_heads, op.head_dim, op.v_dim, op.flops, op.memory_bytes, op.operand_bytes,
+      op.output_bytes, op.seconds, op.kernels, op.accumulate);
   const auto [it, added] = ids_.emplace(key, static_cast<std::uint32_t>(ops_.size()));
   if (added) ops_.push_back(op);
   return it->second;
@@ -150,6 +150,7 @@ void LayerEmitter::gemm_wgrad(Program& p, const Gemm& g) {
   ComputeOp op = gemm_op(g.name + " wgrad", g.format, g.in, g.out, g.rows);
   op.output_bytes =
       2 * gradient_bytes_;  // accumulates into the main gradients: one read, one write
+  op.accumulate = gradient_bytes_ >= 4;
   run(p, op);
 }
 
@@ -162,6 +163,7 @@ void LayerEmitter::grouped(Program& p, const Gemm& g, const char* pass) {
   op.kind = OpKind::grouped_gemm;
   op.count = model_.moe->experts / layout_.expert;
   op.output_bytes = kind == "wgrad" ? 2 * gradient_bytes_ : activation_bytes_;
+  op.accumulate = kind == "wgrad" && gradient_bytes_ >= 4;
   if (kind != "wgrad")
     cast(p, g, g.rows * static_cast<double>(op.count) * (kind == "forward" ? g.in : g.out));
   run(p, op);
