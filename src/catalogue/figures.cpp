@@ -314,10 +314,27 @@ FigureResult active_parameters(const Scope& s, const std::string&) {
 FigureResult model_kv_bytes(const Scope& s, const std::string&) {
   const ModelSpec& m = *s.model;
   const double bytes = kv_bytes_per_token(m, "bf16").value();
+  int layers = 0;
+  for (int layer = 0; layer < m.layers; ++layer) {
+    const Mixer mixer = layer_shape(m, layer).mixer;
+    if (mixer == Mixer::attention || mixer == Mixer::windowed) ++layers;
+  }
   const std::string working =
-      m.mla ? fmt::format("{} * ({} + {}) * 2 B", m.layers, m.mla->kv_rank, m.mla->rope_dim)
-            : fmt::format("2 * {} * {} * {} * 2 B", m.layers, m.kv_heads, m.head_dim);
+      m.mla ? fmt::format("{} * ({} + {}) * 2 B", layers, m.mla->kv_rank, m.mla->rope_dim)
+            : fmt::format("2 * {} * {} * {} * 2 B", layers, m.kv_heads, m.head_dim);
   return result(bytes, kBytes, working, model_inputs(s));
+}
+FigureResult model_state_bytes(const Scope& s, const std::string&) {
+  const ModelSpec& m = *s.model;
+  int linear = 0, mamba = 0;
+  for (int layer = 0; layer < m.layers; ++layer) {
+    const Mixer mixer = layer_shape(m, layer).mixer;
+    if (mixer == Mixer::linear) ++linear;
+    if (mixer == Mixer::mamba) ++mamba;
+  }
+  return result(state_bytes_per_sequence(m).value(), kBytes,
+                fmt::format("{} layers of linear attention, {} of Mamba-2", linear, mamba),
+                model_inputs(s));
 }
 
 // ---------------------------------------------------------------- registry
@@ -447,14 +464,22 @@ constexpr std::array kRows{
     FigureRow{{"model.active_parameters", "",
                "Parameters that one token meets: all but the routed experts that are not chosen, "
                "both embeddings in.",
-               "parameters - layers * (experts - top_k) * parameters of an expert"},
+               "parameters - MoE layers * (experts - top_k) * parameters of an expert"},
               PartKind::model,
               active_parameters},
     FigureRow{{"model.kv_bytes_per_token", "B",
-               "Key-value cache of one token over all layers, BF16, no replication.",
+               "Key-value cache of one token over all layers with softmax attention, BF16, no "
+               "replication; windowed layers hold a window of it.",
                "2 * layers * kv_heads * head_dim * 2 B; MLA: layers * (kv_rank + rope_dim) * 2 B"},
               PartKind::model,
               model_kv_bytes},
+    FigureRow{{"model.state_bytes_per_sequence", "B",
+               "What linear attention and Mamba-2 layers keep of a sequence of any length: FP32 "
+               "state, BF16 inputs of the convolution.",
+               "linear: value_heads * value_dim * key_dim * 4 B; Mamba-2: heads * head_dim * state "
+               "* 4 B; + (convolution - 1) * channels * 2 B"},
+              PartKind::model,
+              model_state_bytes},
 };
 
 constexpr std::string_view kFormatKey = "<format>";

@@ -62,10 +62,11 @@ constexpr std::array kCommands{
     Command{"trace", "Look into a recorded trace", "xpusim trace info path/to/trace",
             declare_trace},
     Command{
-        "import", "Make parts from another tool's description of a machine",
+        "import", "Make parts from another tool's description of a machine or model",
         "xpusim import network.yml --with system.json -o my-parts\n"
         "  xpusim import topo.xml --chip nvidia-h100-sxm --nodes 4 --name my-cluster -o my-parts\n"
-        "  xpusim import fat_tree.topo",
+        "  xpusim import fat_tree.topo\n"
+        "  xpusim import Qwen3-8B/config.json --parameters 8.19e9 -o my-parts",
         declare_import},
 };
 

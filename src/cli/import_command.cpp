@@ -24,6 +24,10 @@ struct Arguments {
 void verify(const GlobalOptions& global, const ImportedSystem& imported) {
   Catalogue catalogue = open_catalogue(global);
   for (const ImportedPart& part : imported.parts) catalogue.add_text(part.file, part.text);
+  if (!imported.model.empty()) {
+    (void)catalogue.load<ModelSpec>(imported.model);
+    return;
+  }
   const auto& system = catalogue.load<SystemSpec>(imported.system);
   const auto& chip = catalogue.load<ChipSpec>(system.chip);
   LinkParts links;
@@ -56,18 +60,23 @@ std::function<int()> declare_import(CLI::App& app, const GlobalOptions& global) 
   std::vector<std::string> formats;
   for (const ImportFormatInfo& f : import_formats()) formats.emplace_back(f.name);
   app.add_option("file", a->file,
-                 "ASTRA-sim network (YAML), NCCL topology (XML), HTsim tree (.topo)")
+                 "ASTRA-sim network (YAML), NCCL topology (XML), HTsim tree (.topo), Hugging Face "
+                 "configuration (config.json)")
       ->required();
   app.add_option("--with", a->options.with,
                  "ASTRA-sim system file (JSON) that goes with the network");
-  app.add_option("--name", a->options.name, "Name of the system (default: the file's)");
+  app.add_option(
+      "--name", a->options.name,
+      "Name of the system or model (default: the file's, of a config.json its folder's)");
   app.add_option("--chip", a->options.chip, "Chip part of the devices (xpusim list chips)");
   app.add_option("--nic", a->options.nic, "NCCL: link part of NICs that have no speed in the file");
   app.add_option(
       "--nvlink", a->options.nvlink,
       "NCCL: PART:COUNT links of a GPU to switches, where the file has none (nvlink4:18)");
   app.add_option("--nodes", a->options.nodes, "NCCL: nodes in the system (default 1)");
-  app.add_option("--format", a->format, "astra, nccl or htsim (default: recognised)")
+  app.add_option("--parameters", a->options.parameters,
+                 "Hugging Face: parameters the model should have (8.03e9); the count is compared");
+  app.add_option("--format", a->format, "astra, nccl, htsim or huggingface (default: recognised)")
       ->check(CLI::IsMember(formats));
   app.add_option("-o,--output", a->folder,
                  "Write the parts below this folder instead of to stdout");

@@ -8,6 +8,8 @@ namespace xpusim::importer {
 void import_astra(Import&);
 void import_nccl(Import&);
 void import_htsim(Import&);
+void import_huggingface(Import&);
+[[nodiscard]] bool looks_like_huggingface(std::string_view text);
 
 /// What an ASTRA-sim system file says to a network of these dimensions.
 struct AstraDimension {

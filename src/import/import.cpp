@@ -31,7 +31,11 @@ constexpr std::array kFormats{
            importer::import_nccl},
     Format{{ImportFormat::htsim, "htsim", "HTsim fat tree of two or three tiers (.topo)"},
            {".topo", ".topo"},
-           importer::import_htsim}};
+           importer::import_htsim},
+    Format{
+        {ImportFormat::huggingface, "huggingface", "Hugging Face configuration of a model (JSON)"},
+        {},  // by content: JSON is no name for a format
+        importer::import_huggingface}};
 
 const Format& recognise(const ImportOptions& options, const std::string& path,
                         const std::string& text) {
@@ -40,11 +44,13 @@ const Format& recognise(const ImportOptions& options, const std::string& path,
   }
   for (const Format& f : kFormats) {
     if (std::any_of(f.extensions.begin(), f.extensions.end(),
-                    [&](std::string_view e) { return path.ends_with(e); }))
+                    [&](std::string_view e) { return !e.empty() && path.ends_with(e); }))
       return f;
   }
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && text[first] == '<') return kFormats[1];
+  if (first != std::string::npos && text[first] == '{' && importer::looks_like_huggingface(text))
+    return kFormats[3];
   if (text.find("npus_count") != std::string::npos) return kFormats[0];
   if (text.find("Podsize") != std::string::npos) return kFormats[2];
   std::vector<std::string> names;
@@ -52,23 +58,6 @@ const Format& recognise(const ImportOptions& options, const std::string& path,
     names.push_back(fmt::format("{}: {}", f.info.name, f.info.description));
   refuse("unknown-format", fmt::format("'{}' is of no format that can be imported", path), {},
          fmt::format("say which with --format; {}", fmt::join(names, "; ")));
-}
-
-/// A name of a part: lower case letters, digits and '-'; a dot would end a segment of --set.
-std::string part_name(std::string text) {
-  const std::size_t slash = text.find_last_of('/');
-  if (slash != std::string::npos) text.erase(0, slash + 1);
-  if (const std::size_t dot = text.find_last_of('.'); dot != std::string::npos && dot > 0)
-    text.erase(dot);
-  std::string name;
-  for (const char c : text) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (plain || upper) name += upper ? static_cast<char>(c - 'A' + 'a') : c;
-    if (!plain && !upper && !name.empty() && name.back() != '-') name += '-';
-  }
-  while (!name.empty() && name.back() == '-') name.pop_back();
-  return name.empty() ? "imported" : name;
 }
 
 std::string read(const std::string& path) {
@@ -83,6 +72,7 @@ std::string read(const std::string& path) {
 
 void check_options(const Format& format, const ImportOptions& options) {
   const bool nccl = format.info.format == ImportFormat::nccl;
+  const bool model = format.info.format == ImportFormat::huggingface;
   if (!options.with.empty() && format.info.format != ImportFormat::astra) {
     refuse("unused-option", fmt::format("--with does not go with {}", format.info.name), {},
            "it names the system file of an ASTRA-sim network");
@@ -94,7 +84,18 @@ void check_options(const Format& format, const ImportOptions& options) {
                        : !options.nvlink.empty() ? "--nvlink"
                                                  : "--nodes",
                        format.info.name),
-           {}, "the file describes the whole machine");
+           {}, model ? "the file describes a model" : "the file describes the whole machine");
+  }
+  if (model && !options.chip.empty()) {
+    refuse("unused-option", "--chip does not go with huggingface", {}, "a model has no devices");
+  }
+  if (options.parameters != 0 && !model) {
+    refuse("unused-option", fmt::format("--parameters does not go with {}", format.info.name), {},
+           "it is the parameter count that a model should have");
+  }
+  if (!(options.parameters >= 0 && options.parameters <= 1e16)) {
+    refuse("out-of-range", fmt::format("{} parameters", options.parameters), {},
+           "write a count such as 8.03e9");
   }
   if (options.nodes < 0 || options.nodes > 100'000) {
     refuse("out-of-range", fmt::format("{} nodes", options.nodes), {}, "write 1 to 100000");
@@ -120,7 +121,7 @@ ImportedSystem import_system(const ImportText& file, const ImportText& with,
   import.options = options;
   import.file = importer::make_source(file.path, file.text);
   if (!with.path.empty()) import.with = importer::make_source(with.path, with.text);
-  import.name = options.name.empty() ? part_name(file.path) : part_name(options.name + ".");
+  import.name = importer::part_name(options.name.empty() ? file.path : options.name + ".");
   if (!options.name.empty() && import.name != options.name) {
     refuse("bad-name", fmt::format("'{}' is no name of a part", options.name), {},
            fmt::format("use lower case letters, digits and '-', such as '{}'", import.name));

@@ -73,4 +73,20 @@ std::int64_t whole_number(std::string_view text, const SourceSpan& span, std::st
   return value;
 }
 
+std::string part_name(std::string text) {
+  const std::size_t slash = text.find_last_of('/');
+  if (slash != std::string::npos) text.erase(0, slash + 1);
+  if (const std::size_t dot = text.find_last_of('.'); dot != std::string::npos && dot > 0)
+    text.erase(dot);
+  std::string name;
+  for (const char c : text) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (plain || upper) name += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    if (!plain && !upper && !name.empty() && name.back() != '-') name += '-';
+  }
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name.empty() ? "imported" : name;
+}
+
 }  // namespace xpusim::importer

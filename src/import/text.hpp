@@ -36,4 +36,8 @@ struct NumberRange {
                                         std::string_view what, std::int64_t least,
                                         std::int64_t most = 10'000'000);
 
+/// A name of a part, of a path's last segment without its extension: lower case letters, digits and
+/// '-'; a dot would end a segment of --set. "imported" where nothing is left.
+[[nodiscard]] std::string part_name(std::string text);
+
 }  // namespace xpusim::importer

@@ -33,7 +33,7 @@ inline void import_text(ImportFormat format, std::string_view text) {
   Catalogue catalogue;
   for (const ImportedPart& part : imported.parts) catalogue.add_text(part.file, part.text);
   for (const PartKind kind :
-       {PartKind::link, PartKind::software, PartKind::chip, PartKind::system}) {
+       {PartKind::link, PartKind::software, PartKind::chip, PartKind::system, PartKind::model}) {
     for (const CatalogueEntry& entry : catalogue.list(kind)) {
       // A node refers to shipped parts, which are not here: its values only.
       if (kind == PartKind::system && format == ImportFormat::nccl) {

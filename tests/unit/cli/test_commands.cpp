@@ -334,6 +334,22 @@ TEST_CASE("an imported network is printed, written once, checked and run", "[cli
   CHECK_THAT(run.out, Contains("hierarchical") && Contains("dim1+dim0+dim2"));
 }
 
+TEST_CASE("an imported configuration is a model part, listed and described", "[cli][import]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const std::string folder = "'" + temporary.path().string() + "'";
+  const Outcome imported =
+      invoke("import tests/data/import/hybrid_config.json --parameters 31.6e9 -o " + folder);
+  CHECK(imported.code == 0);
+  CHECK_THAT(imported.err, Contains("31.58 B parameters, 3.58 B active") &&
+                               Contains("note: 31.6 B parameters expected: the count is -0.07 %"));
+  const std::string with = "--configs " + folder + " --configs configs ";
+  CHECK(invoke(with + "check '" + (temporary / "models/hybrid-config.json") + "'").code == 0);
+  CHECK_THAT(invoke(with + "list models").out, Contains("hybrid-config"));
+  const Outcome described = invoke(with + "describe hybrid-config");
+  CHECK_THAT(described.out, Contains("MEMEMAEMEMEMA") && Contains("31,577,937,344") &&
+                                Contains("2 * 6 * 2 * 128 * 2 B") && Contains("23 of Mamba-2"));
+}
+
 TEST_CASE("an imported fat tree carries a collective in every fidelity", "[cli][import]") {
   const xpusim::test::TemporaryFolder temporary;
   const std::string folder = "'" + temporary.path().string() + "'";

@@ -117,3 +117,164 @@ TEST_CASE("6 N per token: matrices count two FLOPs per weight and three passes",
   const double expected = 6 * (p.total - p.embedding - norms) + 12.0 * 126 * 8192 * 16384;
   CHECK_THAT(training_step_flops(m, t, {}).model.value() / 8192, WithinRel(expected, 1e-9));
 }
+
+TEST_CASE("a layer's shape follows window_every, linear.every, moe.every and blocks",
+          "[workload]") {
+  ModelSpec m = small_dense();
+  m.layers = 6;
+  m.window = 16;
+  for (int layer = 0; layer < 6; ++layer) CHECK(layer_shape(m, layer).mixer == Mixer::windowed);
+  m.window_every = 3;  // full attention in the 3rd and 6th
+  const auto mixers = [&] {
+    std::string text;
+    for (int layer = 0; layer < m.layers; ++layer)
+      text += "fwlmn"[static_cast<std::size_t>(layer_shape(m, layer).mixer)];
+    return text;
+  };
+  CHECK(mixers() == "wwfwwf");
+  m.window = 0;
+  CHECK(mixers() == "ffffff");
+  m.linear_attention = LinearAttentionSpec{2, 4, 8, 8, 4, 2};
+  CHECK(mixers() == "lflflf");
+  m.linear_attention->every = 0;
+  CHECK(mixers() == "llllll");
+  m.linear_attention.reset();
+
+  m.moe = MoeSpec{8, 2, 1, 128, 2};
+  m.moe->every = 2;  // after two dense layers the 2nd and 4th
+  std::string experts;
+  for (int layer = 0; layer < 6; ++layer) experts += is_moe_layer(m, layer) ? 'E' : '-';
+  CHECK(experts == "---E-E");
+  CHECK(is_moe_layer(m, 6));  // of an MTP module
+
+  m.mamba = MambaSpec{4, 8, 16, 2, 4};
+  m.blocks = "ME-MEA";
+  CHECK(mixers() == "mnnmnf");
+  for (int layer = 0; layer < 6; ++layer) {
+    const LayerShape shape = layer_shape(m, layer);
+    CHECK(shape.norms == 1);
+    CHECK(shape.moe == (m.blocks[static_cast<std::size_t>(layer)] == 'E'));
+    CHECK(shape.ffn == (layer == 1 || layer == 2 || layer == 4));
+  }
+}
+
+TEST_CASE("parameters of every mixer, biases and norms, tensor by tensor",
+          "[workload][closed-form]") {
+  ModelSpec m = small_dense();  // h 256, 8 heads and 4 KV heads of 32, FFN 512, V 1024
+  const double plain = layer_parameters(m, 0).attention;
+  CHECK(plain == 2 * 256 * 256 + 2 * 256 * 128);
+  m.qkv_bias = true;
+  CHECK(layer_parameters(m, 0).attention - plain == 256 + 2 * 128);
+  m.bias = true;  // includes them
+  CHECK(layer_parameters(m, 0).attention - plain == 256 + 2 * 128 + 256);
+  m.bias = m.qkv_bias = false;
+  m.qk_norm = true;
+  CHECK(layer_parameters(m, 0).attention - plain == 2 * 32);
+  m.qk_norm = false;
+
+  // Gated DeltaNet: q and k of 2 heads of 16, v and z of 4 heads of 24, a and b, conv 4, out.
+  m.linear_attention = LinearAttentionSpec{2, 4, 16, 24, 4, 0};
+  CHECK(layer_parameters(m, 0).attention ==
+        256 * (2 * 32 + 2 * 96 + 2 * 4) + 4 * (64 + 96) + 2 * 4 + 24 + 96 * 256);
+  m.linear_attention = LinearAttentionSpec{8, 8, 32, 32, 0, 0};  // lightning: q, k, v, gate, out
+  CHECK(layer_parameters(m, 0).attention == 5 * 256 * 256 + 256);
+  m.linear_attention.reset();
+
+  m.mamba = MambaSpec{8, 16, 32, 2, 4};  // width 128, channels 128 + 2 x 2 x 32 = 256
+  m.moe = MoeSpec{8, 2, 1, 64, 0};
+  m.moe->shared_ffn = 96;
+  m.moe->latent = 40;
+  m.gated = false;
+  m.blocks = "MEA-";
+  const LayerParameters mamba = layer_parameters(m, 0);
+  CHECK(mamba.total() == 256 * (128 + 256 + 8) + 5 * 256 + 3 * 8 + 128 + 128 * 256 + 256);
+  const LayerParameters experts = layer_parameters(m, 1);
+  CHECK(experts.attention == 0);
+  CHECK(experts.dense_ffn == 2 * 256 * 96);
+  CHECK(experts.router == 256 * 8 + 2 * 256 * 40);
+  CHECK(experts.experts == 8 * 2 * 40 * 64);
+  CHECK(experts.active_experts == 2 * 2 * 40 * 64);
+  CHECK(experts.norms == 256);
+  CHECK(layer_parameters(m, 2).total() == plain + 256);
+  CHECK(layer_parameters(m, 3).total() == 2 * 256 * 512 + 256);
+}
+
+TEST_CASE("windowed layers hold a window, linear and Mamba-2 layers a state", "[workload]") {
+  ModelSpec m = small_dense();  // 4 layers, 2 x 4 x 32 elements per token and layer
+  m.window = 100;
+  m.window_every = 4;  // one full, three windowed
+  const double element = 2 * 4 * 32 * 2;
+  CHECK(kv_bytes_per_token(m).value() == 4 * element);
+  CHECK(kv_bytes_per_sequence(m, 60).value() == 4 * 60 * element);
+  CHECK(kv_bytes_per_sequence(m, 1000).value() == (1000 + 3 * 100) * element);
+  CHECK(state_bytes_per_sequence(m).value() == 0);
+
+  m.window = 0;
+  m.linear_attention = LinearAttentionSpec{2, 4, 16, 24, 4, 4};
+  CHECK(kv_bytes_per_sequence(m, 1000).value() == 1000 * element);
+  CHECK(state_bytes_per_sequence(m).value() == 3 * (4 * 16 * 24 * 4.0 + 3 * (64 + 96) * 2));
+  CHECK(state_bytes_per_sequence(m, "bf16").value() == 3 * (4 * 16 * 24 * 2.0 + 3 * (64 + 96) * 2));
+  m.linear_attention.reset();
+  m.mamba = MambaSpec{8, 16, 32, 2, 4};
+  m.moe = MoeSpec{8, 2, 1, 64, 0};
+  m.blocks = "MEMA";
+  CHECK(kv_bytes_per_sequence(m, 1000).value() == 1000 * element);
+  CHECK(state_bytes_per_sequence(m).value() == 2 * (8 * 16 * 32 * 4.0 + 3 * 256 * 2));
+}
+
+TEST_CASE("FLOPs of every mixer", "[workload][closed-form]") {
+  ModelSpec m = small_dense();
+  const auto flops = [&](Mixer mixer, int s, AttentionCount count) {
+    return mixer_flops_per_token(m, mixer, s, count).value();
+  };
+  const auto full = AttentionCount::full, causal = AttentionCount::causal;
+  const double pair = 2.0 * 8 * (32 + 32);
+  m.window = 64;
+  CHECK(flops(Mixer::attention, 256, full) == 256 * pair);
+  CHECK(flops(Mixer::attention, 256, causal) == 128 * pair);
+  CHECK(flops(Mixer::windowed, 256, full) == 64 * pair);
+  // The first 64 queries meet 32 keys on average, the other 192 meet 64.
+  CHECK(flops(Mixer::windowed, 256, causal) == (64 * 32 + 192 * 64) / 256.0 * pair);
+  CHECK(flops(Mixer::windowed, 48, causal) == flops(Mixer::attention, 48, causal));
+  CHECK(flops(Mixer::none, 256, full) == 0);
+
+  m.mamba = MambaSpec{8, 16, 32, 2, 4};
+  // Per chunk of 128 tokens: C B^T 2 Q^2 N G, times X 2 Q^2 H P, the state and its use 2 Q N H P.
+  const double Q = 128, per_chunk = 2 * Q * Q * 32 * 2 + 2 * Q * Q * 128 + 4 * Q * 32 * 128;
+  CHECK_THAT(flops(Mixer::mamba, 4096, full), WithinRel(per_chunk / Q, 1e-12));
+  CHECK(flops(Mixer::mamba, 4096, full) == flops(Mixer::mamba, 1 << 20, full));
+  CHECK_THAT(flops(Mixer::mamba, 4096, full) - flops(Mixer::mamba, 4096, causal),
+             WithinRel(Q * (64 + 128), 1e-12));
+
+  m.linear_attention = LinearAttentionSpec{2, 4, 16, 24, 4, 0};
+  // Per head and chunk of 64: three products with keys, two with values, three with the state.
+  CHECK(flops(Mixer::linear, 4096, full) == 4 * (2 * 64 * (3 * 16 + 2 * 24) + 6 * 16 * 24));
+  m.linear_attention = LinearAttentionSpec{8, 8, 32, 32, 0, 0};
+  CHECK(flops(Mixer::linear, 4096, causal) == 8 * (256 * (32 + 32) + 4 * 32 * 32));
+}
+
+TEST_CASE("a hybrid's forward pass sums its blocks; full recomputation repeats the scan",
+          "[workload][closed-form]") {
+  ModelSpec m = small_dense();
+  m.gated = false;
+  m.mamba = MambaSpec{8, 16, 32, 2, 4};
+  m.moe = MoeSpec{8, 2, 1, 64, 0};
+  m.moe->latent = 40;
+  m.blocks = "MEA-";
+  const double head = 2.0 * 1024 * 256;
+  const double matrices = 256 * (128 + 256 + 8) + 128 * 256                          // M
+                          + 256 * 8 + 2 * 256 * 40 + 2 * 256 * 64 + 2 * 2 * 40 * 64  // E
+                          + 2 * 256 * 256 + 2 * 256 * 128                            // A
+                          + 2 * 256 * 512;                                           // -
+  const double mixing = mixer_flops_per_token(m, Mixer::mamba, 512).value() +
+                        mixer_flops_per_token(m, Mixer::attention, 512).value();
+  CHECK_THAT(forward_flops_per_token(m, 512).value(),
+             WithinRel(2 * matrices + head + mixing, 1e-12));
+  TrainingSpec t;
+  t.global_batch = 1;
+  t.sequence = 512;
+  t.recompute = Recompute::full;
+  const StepFlops step = training_step_flops(m, t, {});
+  CHECK_THAT(step.model.value(), WithinRel(512 * 3 * (2 * matrices + head + mixing), 1e-12));
+  CHECK_THAT((step.hardware - step.model).value(), WithinRel(512 * (2 * matrices + mixing), 1e-12));
+}
