@@ -104,15 +104,18 @@ struct StepFlops {
 struct ParallelLayout {
   int tensor = 1, context = 1, pipeline = 1, data = 1;
   int expert = 1, expert_tensor = 1, expert_data = 1;
-  int virtual_stages = 1;
+  int virtual_stages = 1;  ///< chunks per rank
   ContextMethod context_method = ContextMethod::all_gather;
-  int shard = 0;  ///< ZeRO-3: ranks that share one copy of the parameters; 0 = all data ranks
   int tensor_chunks = 1;  ///< pieces of a GEMM whose TP communication is overlapped
   int micro_batches = 1;  ///< per step and data-parallel rank
   bool sequence = false;  ///< sequence parallelism in effect
+  PipelineSchedule schedule = PipelineSchedule::one_f_one_b;  ///< never automatic
+  bool expert_overlap = false;                                ///< and there are expert groups
+  int shard = 1;         ///< ZeRO-3: ranks of DP x CP that share one copy of the parameters
+  int mtp_position = 0;  ///< number of the chunk, in model order, that holds the MTP layers
   std::uint32_t devices = 1;
-  /// Layers of each chunk, [stage][chunk]: consecutive layer numbers; empty where a chunk holds
-  /// only embedding or head.
+  /// Layers of each chunk, [stage][chunk]: consecutive layer numbers without MTP layers; empty
+  /// where a chunk holds only embedding or head. DualPipe holds every layer twice.
   std::vector<std::vector<std::vector<int>>> layers;
   [[nodiscard]] std::uint32_t stage_devices() const {
     return devices / static_cast<std::uint32_t>(pipeline);

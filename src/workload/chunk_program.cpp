@@ -32,42 +32,65 @@ class ChunkWriter {
   ChunkProgram write(const ChunkContent& content) {
     forward(content);
     backward(content);
+    out_.split = split_backward(out_.backward);
     return std::move(out_);
   }
 
  private:
+  /// The head runs once more for every MTP module. Modules of an earlier chunk leave theirs to the
+  /// chunk that holds the head.
+  [[nodiscard]] int heads_of_earlier_modules(const ChunkContent& content) const {
+    const bool here = !content.layers.empty() && content.layers.back() >= model_.layers;
+    return content.head && !here ? model_.mtp_layers : 0;
+  }
+
   void forward(const ChunkContent& content) {
-    if (content.embedding) emit_.embedding_forward(out_.forward);
-    for (const int layer : content.layers)
-      if (layer < model_.layers) emit_.layer_forward(out_.forward, layer_shape(model_, layer));
-    if (content.head) emit_.head_forward(out_.forward);
+    Program& p = out_.forward;
+    if (content.embedding) {
+      reads(p, {{}, true, false});
+      emit_.embedding_forward(p);
+    }
+    for (const int layer : content.layers) {
+      if (layer >= model_.layers) continue;
+      reads(p, {{layer}, false, false});
+      emit_.layer_forward(p, layer_shape(model_, layer));
+    }
+    if (content.head) {
+      reads(p, {{}, false, true});
+      for (int i = 0; i <= heads_of_earlier_modules(content); ++i) emit_.head_forward(p);
+    }
     for (const int layer : content.layers) {
       if (layer < model_.layers) continue;  // MTP module: projection, layer, the head again
-      emit_.mtp_forward(out_.forward);
-      emit_.layer_forward(out_.forward, layer_shape(model_, layer));
-      emit_.head_forward(out_.forward);
+      reads(p, {{layer}, false, false});
+      emit_.mtp_forward(p);
+      emit_.layer_forward(p, layer_shape(model_, layer));
+      if (content.head) emit_.head_forward(p);
     }
   }
 
   void backward(const ChunkContent& content) {
     Program& p = out_.backward;
+    if (content.head) reads(p, {{}, false, true});  // MTP modules run it first
     for (auto layer = content.layers.rbegin();
          layer != content.layers.rend() && *layer >= model_.layers; ++layer) {
-      emit_.head_backward(p);
+      reads(p, {{*layer}, false, false});
+      if (content.head) emit_.head_backward(p);
       emit_.layer_backward(p, layer_shape(model_, *layer), repeats(content, *layer));
       emit_.mtp_backward(p);
       complete({{*layer}, false, false});
     }
     if (content.head) {
-      emit_.head_backward(p);
+      for (int i = 0; i <= heads_of_earlier_modules(content); ++i) emit_.head_backward(p);
       complete({{}, false, true});
     }
     for (auto layer = content.layers.rbegin(); layer != content.layers.rend(); ++layer) {
       if (*layer >= model_.layers) continue;
+      reads(p, {{*layer}, false, false});
       emit_.layer_backward(p, layer_shape(model_, *layer), repeats(content, *layer));
       complete({{*layer}, false, false});
     }
     if (content.embedding) {
+      reads(p, {{}, true, false});  // FSDP gathers a module before its backward pass, read or not
       emit_.embedding_backward(p);
       complete({{}, true, false});
     }
@@ -78,6 +101,15 @@ class ChunkWriter {
     if (training_.recompute != Recompute::full) return false;
     return training_.recompute_layers == 0 ||
            layer - content.layers.front() < training_.recompute_layers;
+  }
+
+  /// What follows reads the parameters of this part.
+  void reads(Program& p, const ChunkContent& part) {
+    if (training_.optimizer_sharding < 3) return;
+    const ShardedParameters unit = sharded_parameters(model_, layout_, part);
+    if (unit.total() <= 0) return;
+    p.steps.push_back({StepKind::layer, static_cast<std::uint32_t>(out_.units.size()), 0});
+    out_.units.push_back(unit);
   }
 
   /// The gradients of this part are final.

@@ -33,6 +33,16 @@ const char* group_words(GroupKind kind) {
       return "expert data-parallel";
     case GroupKind::embedding:
       return "embedding";
+    case GroupKind::shard:
+      return "shard";
+    case GroupKind::replica:
+      return "replica";
+    case GroupKind::expert_shard:
+      return "expert shard";
+    case GroupKind::expert_replica:
+      return "expert replica";
+    case GroupKind::mirror:
+      return "mirrored-stage";
   }
   return "";
 }

@@ -20,6 +20,11 @@ Purpose purpose_of(GroupKind kind) {
     case GroupKind::data:
     case GroupKind::expert_data:
     case GroupKind::embedding:
+    case GroupKind::shard:
+    case GroupKind::replica:
+    case GroupKind::expert_shard:
+    case GroupKind::expert_replica:
+    case GroupKind::mirror:
       return Purpose::dp;
   }
   return Purpose::other;
@@ -145,13 +150,16 @@ void LayerEmitter::gemm_dgrad(Program& p, const Gemm& g) {
 
 void LayerEmitter::gemm_wgrad(Program& p, const Gemm& g) {
   if (training_.frozen_base != 0) return;
-  if (g.bias)  // the column sums of the output's gradient
+  if (g.bias) {  // the column sums of the output's gradient
     stream(p, g.name + " bias gradient", g.rows * g.out * activation_bytes_);
+    p.steps.back().weight_gradient = true;
+  }
   ComputeOp op = gemm_op(g.name + " wgrad", g.format, g.in, g.out, g.rows);
   op.output_bytes =
       2 * gradient_bytes_;  // accumulates into the main gradients: one read, one write
   op.accumulate = gradient_bytes_ >= 4;
   run(p, op);
+  p.steps.back().weight_gradient = true;
 }
 
 /// The three GEMMs of the local experts; rows is per expert.
@@ -167,6 +175,7 @@ void LayerEmitter::grouped(Program& p, const Gemm& g, const char* pass) {
   if (kind != "wgrad")
     cast(p, g, g.rows * static_cast<double>(op.count) * (kind == "forward" ? g.in : g.out));
   run(p, op);
+  p.steps.back().weight_gradient = kind == "wgrad";
 }
 
 // ---------------------------------------------------------------- streaming kernels
@@ -823,9 +832,10 @@ void LayerEmitter::embedding_forward(Program& p) {
 
 void LayerEmitter::embedding_backward(Program& p) {
   gather_input(p, model_.hidden);
-  if (training_.frozen_base == 0)  // scatter-add into the main gradients
-    stream(p, "embedding backward",
-           tokens_ * model_.hidden * (activation_bytes_ + 2 * gradient_bytes_));
+  if (training_.frozen_base != 0) return;
+  stream(p, "embedding backward",  // scatter-add into the main gradients
+         tokens_ * model_.hidden * (activation_bytes_ + 2 * gradient_bytes_));
+  p.steps.back().weight_gradient = true;
 }
 
 namespace {

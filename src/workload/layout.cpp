@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include "workload/architecture.hpp"
+#include "workload/layer_layout.hpp"
+#include "workload/memory.hpp"
 #include "workload/rank_map.hpp"
+#include "workload/schedule.hpp"
 #include "xpusim/diagnostic.hpp"
 #include "xpusim/workload.hpp"
 
@@ -27,22 +30,24 @@ std::vector<int> layers_per_chunk(int layers, int chunks) {
   return counts;
 }
 
-void assign_layers(const ModelSpec& model, ParallelLayout& layout) {
-  const int chunks = layout.pipeline * layout.virtual_stages;
-  const std::vector<int> counts = layers_per_chunk(model.layers, chunks);
+/// Layers of the chunks in model order; MTP layers stand apart.
+std::vector<int> even_layers(const ModelSpec& model, const ParallelLayout& layout) {
+  return layers_per_chunk(model.layers, static_cast<int>(chunk_positions(layout)));
+}
+
+void assign_layers(const std::vector<int>& counts, ParallelLayout& layout) {
+  std::vector<int> first{0};
+  for (const int count : counts) first.push_back(first.back() + count);
   layout.layers.assign(
       static_cast<std::size_t>(layout.pipeline),
       std::vector<std::vector<int>>(static_cast<std::size_t>(layout.virtual_stages)));
-  int next = 0;
-  for (int c = 0; c < chunks; ++c) {
-    // Chunk c of the model is chunk c / pipeline of stage c % pipeline (Narayanan et al. 2021,
-    // section 2.2).
-    auto& list = layout.layers[static_cast<std::size_t>(c % layout.pipeline)]
-                              [static_cast<std::size_t>(c / layout.pipeline)];
-    list.resize(static_cast<std::size_t>(counts[static_cast<std::size_t>(c)]));
-    std::iota(list.begin(), list.end(), next);
-    next += static_cast<int>(list.size());
-  }
+  for (std::uint32_t s = 0; s < layout.layers.size(); ++s)
+    for (std::uint32_t c = 0; c < layout.layers[s].size(); ++c) {
+      const std::size_t position = chunk_position(layout, {s, c});
+      auto& list = layout.layers[s][c];
+      list.resize(static_cast<std::size_t>(counts[position]));
+      std::iota(list.begin(), list.end(), first[position]);
+    }
 }
 
 class LayoutChecks {
@@ -114,11 +119,6 @@ void check_model(const ModelSpec& model, const ParallelLayout& l, const Training
       t.sequence % l.context == 0, "sequence-does-not-divide",
       fmt::format("a sequence of {} tokens does not divide by CP{}", t.sequence, l.context),
       "choose a context degree that divides the sequence");
-  const int chunks = l.pipeline * l.virtual_stages;
-  checks.require(model.layers + 2 >= chunks, "too-many-stages",
-                 fmt::format("{} layers do not fill PP{} x VP{} = {} chunks", model.layers,
-                             l.pipeline, l.virtual_stages, chunks),
-                 "lower parallelism.pipeline or parallelism.virtual_stages");
 }
 
 void check_experts(const ModelSpec& model, const ParallelLayout& l, LayoutChecks& checks) {
@@ -150,17 +150,92 @@ void check_batch(const ParallelLayout& l, const TrainingSpec& t, LayoutChecks& c
       fmt::format("a global batch of {} sequences does not divide by DP{} x micro-batch {}",
                   t.global_batch, l.data, t.micro_batch),
       fmt::format("use a multiple of {}", unit));
-  checks.require(l.virtual_stages == 1 || l.pipeline > 1, "interleaved-needs-stages",
-                 "the interleaved schedule needs more than one pipeline stage",
-                 "set parallelism.virtual_stages to 1");
-  const int micro_batches = std::max(1, t.global_batch / unit);
+}
+
+/// The schedule: by name, or 1F1B with one chunk per rank and interleaved with more.
+void resolve_schedule(const ParallelismSpec& p, ParallelLayout& l) {
+  l.virtual_stages = p.virtual_stages;
+  if (!p.layout.empty() && p.virtual_stages == 1 && p.schedule <= PipelineSchedule::interleaved) {
+    // The layout says how many chunks a rank has (Megatron-LM does the same).
+    const std::size_t chunks = parse_layer_layout(p.layout).size();
+    if (chunks % static_cast<std::size_t>(l.pipeline) == 0)
+      l.virtual_stages = static_cast<int>(chunks) / l.pipeline;
+  }
+  l.schedule = p.schedule;
+  if (l.schedule == PipelineSchedule::automatic)
+    l.schedule =
+        l.virtual_stages == 1 ? PipelineSchedule::one_f_one_b : PipelineSchedule::interleaved;
+  if (l.virtual_stages == 1) l.virtual_stages = schedule_chunks(l.schedule);
+  // Without expert parallelism there is nothing to overlap.
+  l.expert_overlap = p.expert_overlap && l.expert > 1;
+}
+
+void check_schedule(const ModelSpec& model, const ParallelismSpec& p, const ParallelLayout& l,
+                    const TrainingSpec& t, LayoutChecks& checks) {
+  const int micro_batches = std::max(1, t.global_batch / (l.data * t.micro_batch));
+  const ScheduleObstacle obstacle = schedule_obstacle(
+      l.schedule, {l.pipeline, l.virtual_stages, micro_batches, l.expert_overlap});
+  checks.require(obstacle.reason.empty(), "schedule-does-not-fit",
+                 fmt::format("the {} schedule {}", schedule_name(l.schedule), obstacle.reason),
+                 obstacle.help);
+  const int chunks = static_cast<int>(chunk_positions(l));
+  checks.require(!p.layout.empty() || model.layers + 2 >= chunks, "too-many-stages",
+                 chunks == l.pipeline
+                     ? fmt::format("{} layers do not fill PP{}", model.layers, l.pipeline)
+                     : fmt::format("{} layers do not fill PP{} x VP{} = {} chunks", model.layers,
+                                   l.pipeline, l.virtual_stages, chunks),
+                 "lower parallelism.pipeline or parallelism.virtual_stages");
+}
+
+/// Layers as parallelism.layout places them.
+std::vector<int> placed_layers(const ModelSpec& model, const ParallelismSpec& p,
+                               ParallelLayout& layout, LayoutChecks& checks) {
+  const std::vector<LayerCounts> chunks = parse_layer_layout(p.layout);
+  std::vector<int> counts;
+  int layers = 0, mtp = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    counts.push_back(chunks[i].layers);
+    layers += chunks[i].layers;
+    mtp += chunks[i].mtp;
+    if (chunks[i].mtp > 0) layout.mtp_position = static_cast<int>(i);
+  }
+  checks.require(chunks.size() == chunk_positions(layout), "bad-layout",
+                 fmt::format("parallelism.layout has {} chunks, the {} schedule on PP{} needs {}",
+                             chunks.size(), schedule_name(layout.schedule), layout.pipeline,
+                             chunk_positions(layout)),
+                 "separate so many chunks with |");
+  checks.require(layers == model.layers, "bad-layout",
+                 fmt::format("parallelism.layout has {} layers t, {} has {}", layers,
+                             model.info.name, model.layers),
+                 "place every layer once");
+  checks.require(mtp == model.mtp_layers, "bad-layout",
+                 fmt::format("parallelism.layout has {} MTP layers m, {} has {}", mtp,
+                             model.info.name, model.mtp_layers),
+                 "place every MTP layer once");
+  checks.throw_if_any();
+  return counts;
+}
+
+void resolve_shards(const ModelSpec& model, const ParallelismSpec& p, const TrainingSpec& t,
+                    ParallelLayout& l, LayoutChecks& checks) {
+  const int ranks = l.data * l.context;
+  l.shard = p.shard > 0 ? p.shard : ranks;
+  checks.require(p.shard == 0 || t.optimizer_sharding == 3, "shard-needs-zero-3",
+                 "parallelism.shard divides what training.optimizer_sharding 3 shards",
+                 "set training.optimizer_sharding to 3, or parallelism.shard to 0");
+  const bool divides =
+      ranks % l.shard == 0 && (l.shard % l.context == 0 || l.context % l.shard == 0);
   checks.require(
-      l.virtual_stages == 1 || micro_batches % l.pipeline == 0, "interleaved-needs-multiple",
-      fmt::format("the interleaved schedule needs micro-batches divisible by PP{}, got {}",
-                  l.pipeline, micro_batches),
-      fmt::format(
-          "change the batch to a multiple of {} sequences, or set parallelism.virtual_stages to 1",
-          l.pipeline * unit));
+      divides, "shard-does-not-divide",
+      fmt::format("shards over {} ranks do not divide the DP{} x CP{} ranks that hold the "
+                  "same weights",
+                  l.shard, l.data, l.context),
+      "choose a divisor that is also a multiple of the context degree");
+  if (!divides) return;
+  checks.require(!model.moe || l.expert_data % (ranks / l.shard) == 0, "shard-does-not-divide",
+                 fmt::format("{} replicas do not divide the {} ranks that hold the same experts",
+                             ranks / l.shard, l.expert_data),
+                 "raise parallelism.shard or lower parallelism.expert");
 }
 
 }  // namespace
@@ -172,6 +247,8 @@ std::string ParallelLayout::to_string() const {
   if (virtual_stages > 1) text += fmt::format(" VP{}", virtual_stages);
   if (expert > 1) text += fmt::format(" EP{}", expert);
   if (expert > 1 && expert_tensor != tensor) text += fmt::format(" ETP{}", expert_tensor);
+  if (schedule != PipelineSchedule::one_f_one_b && schedule != PipelineSchedule::interleaved)
+    text += fmt::format(" {}", schedule_name(schedule));
   return text;
 }
 
@@ -189,13 +266,13 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
   l.expert = p.expert;
   l.expert_tensor = p.expert_tensor > 0 ? p.expert_tensor : p.tensor;
   l.sequence = p.sequence && p.tensor > 1;
-  // The schedule follows the degree: 1F1B with one stage per rank, interleaved with more.
-  l.virtual_stages = p.virtual_stages;
+  resolve_schedule(p, l);
   l.context_method = p.context_method;
   l.tensor_chunks = p.tensor_chunks;
   check_model(model, l, t, checks);
   check_experts(model, l, checks);
   check_batch(l, t, checks);
+  check_schedule(model, p, l, t, checks);
   checks.require(
       valid_rank_order(p.order), "bad-rank-order",
       fmt::format("the rank order '{}' does not name tp, cp, ep, dp and pp once each", p.order),
@@ -217,9 +294,23 @@ ParallelLayout resolve_layout(const ModelSpec& model, const ParallelismSpec& p,
           "with the rank order '{}' dense and expert ranks would lie in different pipeline stages",
           p.order),
       "put pp last");
+  resolve_shards(model, p, t, l, checks);
   checks.throw_if_any();
-  assign_layers(model, l);
+  l.mtp_position = static_cast<int>(chunk_positions(l)) - 1;
+  assign_layers(p.layout.empty() ? even_layers(model, l) : placed_layers(model, p, l, checks), l);
   return l;
+}
+
+ChunkContent chunk_content(const ModelSpec& model, const ParallelLayout& l, int stage, int chunk) {
+  const std::uint32_t position =
+      chunk_position(l, {static_cast<std::uint32_t>(stage), static_cast<std::uint32_t>(chunk)});
+  ChunkContent content;
+  content.layers = l.layers[static_cast<std::size_t>(stage)][static_cast<std::size_t>(chunk)];
+  content.embedding = position == 0;
+  content.head = position + 1 == chunk_positions(l);
+  if (static_cast<int>(position) == l.mtp_position)
+    for (int i = 0; i < model.mtp_layers; ++i) content.layers.push_back(model.layers + i);
+  return content;
 }
 
 }  // namespace xpusim

@@ -162,8 +162,11 @@ double peak_activations(const ModelSpec& model, const ParallelLayout& l, const T
     working = std::max(working, chunks.back().working);
   }
   double now = 0, peak = 0;
-  for (const Pass& pass : pipeline_schedule(l.pipeline, l.virtual_stages, l.micro_batches, stage)) {
-    now += (pass.forward ? 1 : -1) * chunks[pass.chunk].kept;
+  const std::vector<Pass> order = pipeline_schedule(l, stage);
+  // Where weight gradients have passes of their own, what a chunk keeps is released by those.
+  for (const Pass& pass : order) {
+    if (pass.kind == PassKind::backward_input) continue;
+    now += (pass.kind == PassKind::forward ? 1 : -1) * chunks[pass.chunk].kept;
     peak = std::max(peak, now);
   }
   return peak + working;
@@ -328,16 +331,6 @@ double attention_per_rank(const ModelSpec& model, const LayerParameters& q, int 
 }
 
 }  // namespace
-
-ChunkContent chunk_content(const ModelSpec& model, const ParallelLayout& l, int stage, int chunk) {
-  ChunkContent content;
-  content.layers = l.layers[static_cast<std::size_t>(stage)][static_cast<std::size_t>(chunk)];
-  content.embedding = stage == 0 && chunk == 0;
-  content.head = stage == l.pipeline - 1 && chunk == l.virtual_stages - 1;
-  if (content.head)  // MTP modules follow the last layer
-    for (int i = 0; i < model.mtp_layers; ++i) content.layers.push_back(model.layers + i);
-  return content;
-}
 
 ShardedParameters sharded_parameters(const ModelSpec& model, const ParallelLayout& l,
                                      const ChunkContent& content) {

@@ -14,15 +14,19 @@
 namespace xpusim {
 
 enum class StepKind : std::uint8_t {
-  run,       ///< kernel `index`
-  start,     ///< communication `index`, remembered in `slot`
-  wait,      ///< what follows waits for `slot`
-  gradients  ///< gradients of layer parameters are final: entry `index` of gradient_bytes
+  run,        ///< kernel `index`
+  start,      ///< communication `index`, remembered in `slot`
+  wait,       ///< what follows waits for `slot`
+  gradients,  ///< gradients of layer parameters are final: entry `index` of gradient_bytes
+  layer,      ///< what follows reads the parameters of unit `index`
+  finish      ///< of merged programs: the program of lane `lane` has ended
 };
 struct Step {
   StepKind kind = StepKind::run;
   std::uint32_t index = 0;
   std::uint32_t slot = 0;
+  bool weight_gradient = false;  ///< a kernel that nobody waits for but the optimizer
+  std::uint8_t lane = 0;         ///< of merged programs: which of the two it comes from
 };
 
 struct Communication {
@@ -38,6 +42,18 @@ struct Program {
   std::vector<Step> steps;
   std::uint32_t slots = 0;
 };
+
+class CommunicationTable;
+/// The backward program in two: input gradients, and weight gradients with the communications that
+/// only they wait for and the `gradients` steps (Qi et al., arXiv 2401.10241, section 2).
+struct SplitProgram {
+  Program input, weight;
+};
+[[nodiscard]] SplitProgram split_backward(const Program& backward);
+/// Two independent programs in one: where one would wait for an expert communication, the other
+/// runs up to its own such wait. `finish` steps tell where each ends.
+[[nodiscard]] Program merge_programs(const Program& first, const Program& second,
+                                     const CommunicationTable&);
 
 /// Unique operations and communications of a graph.
 class OpTable {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+
+#include "workload/schedule.hpp"
 
 namespace xpusim {
 
@@ -79,8 +82,32 @@ RankMap::RankMap(const ParallelLayout& l, std::string_view order) : devices_(l.d
   set(GroupKind::expert, {dimension("ep", experts)});
   set(GroupKind::expert_tensor, {dimension("tp", experts)});
   set(GroupKind::expert_data, {dimension("dp", experts)});
-  // First and last stage only: a dimension of two with the distance between them as stride.
-  if (pipeline_.size > 1) set(GroupKind::embedding, {{2, pipeline_.stride * (pipeline_.size - 1)}});
+  const ChunkOrder order_of_chunks = chunk_order(l.schedule);
+  // First and last stage only: a dimension of two with the distance between them as stride. Other
+  // orders have both ends of the model on stage 0.
+  if (pipeline_.size > 1 && order_of_chunks == ChunkOrder::looped)
+    set(GroupKind::embedding, {{2, pipeline_.stride * (pipeline_.size - 1)}});
+  mirrored_ = order_of_chunks == ChunkOrder::bidirectional;
+  const auto size = [&](GroupKind kind) { return group_size(kind); };
+  const auto& data = varying_[static_cast<std::size_t>(GroupKind::data)];
+  const auto& experts_data = varying_[static_cast<std::size_t>(GroupKind::expert_data)];
+  const auto shard = static_cast<std::uint32_t>(l.shard);
+  const std::uint32_t replicas = std::max(1u, size(GroupKind::data) / shard);
+  split(GroupKind::shard, GroupKind::replica, data, shard);
+  split(GroupKind::expert_shard, GroupKind::expert_replica, experts_data,
+        std::max(1u, size(GroupKind::expert_data) / replicas));
+}
+
+void RankMap::split(GroupKind inner, GroupKind outer, const std::vector<Dimension>& dimensions,
+                    std::uint32_t size) {
+  auto& near = varying_[static_cast<std::size_t>(inner)];
+  auto& far = varying_[static_cast<std::size_t>(outer)];
+  for (const Dimension& d : dimensions) {
+    const std::uint32_t part = std::gcd(d.size, size);  // divides: resolve_layout() checks
+    size /= part;
+    if (part > 1) near.push_back({part, d.stride});
+    if (part < d.size) far.push_back({d.size / part, d.stride * part});
+  }
 }
 
 DeviceId RankMap::peer(DeviceId device, std::uint32_t stage) const {
@@ -99,6 +126,10 @@ std::vector<DeviceId> RankMap::devices_of_stage(std::uint32_t stage) const {
 DeviceId RankMap::group_base(GroupKind kind, DeviceId device) const {
   DeviceId base = device;
   if (kind == GroupKind::embedding) return peer(device, 0);
+  if (kind == GroupKind::mirror) {
+    const std::uint32_t stage = stage_of(device);
+    return mirrored_ ? peer(device, std::min(stage, pipeline_.size - 1 - stage)) : device;
+  }
   for (const Dimension& d : varying_[static_cast<std::size_t>(kind)])
     base -= device / d.stride % d.size * d.stride;
   return base;
@@ -106,6 +137,8 @@ DeviceId RankMap::group_base(GroupKind kind, DeviceId device) const {
 
 std::vector<DeviceId> RankMap::group(GroupKind kind, DeviceId base) const {
   std::vector<DeviceId> members{base};
+  if (kind == GroupKind::mirror && mirrored_)
+    members.push_back(peer(base, pipeline_.size - 1 - stage_of(base)));
   for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) {
     const std::size_t inner = members.size();
     for (std::uint32_t i = 1; i < d.size; ++i)
@@ -115,6 +148,7 @@ std::vector<DeviceId> RankMap::group(GroupKind kind, DeviceId base) const {
 }
 
 std::uint32_t RankMap::group_size(GroupKind kind) const {
+  if (kind == GroupKind::mirror) return mirrored_ ? 2 : 1;
   std::uint32_t size = 1;
   for (const Dimension& d : varying_[static_cast<std::size_t>(kind)]) size *= d.size;
   return size;

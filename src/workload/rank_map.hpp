@@ -18,9 +18,14 @@ enum class GroupKind : std::uint8_t {
   expert,         ///< EP: the experts of one layer
   expert_tensor,  ///< TP inside the experts
   expert_data,    ///< ranks that hold the same experts
-  embedding       ///< first and last stage of a tied embedding, or of one that MTP modules share
+  embedding,      ///< first and last stage of a tied embedding, or of one that MTP modules share
+  shard,          ///< of `data`: who share one copy of ZeRO-3's parameters
+  replica,        ///< of `data`: who hold the same share
+  expert_shard,   ///< of `expert_data`, likewise
+  expert_replica,
+  mirror  ///< stages s and p - 1 - s, which hold the same layers in DualPipe
 };
-inline constexpr std::size_t kGroupKinds = 7;
+inline constexpr std::size_t kGroupKinds = 12;
 
 [[nodiscard]] bool valid_rank_order(std::string_view order);
 /// Dense and expert ranks must fall into the same pipeline stage.
@@ -53,8 +58,13 @@ class RankMap {
   };
   std::array<std::vector<Dimension>, kGroupKinds>
       varying_;  ///< what runs within a group, innermost first
+  /// Splits the members that `dimensions` span into groups of `size` neighbours and, across them,
+  /// the ranks at the same place of each group.
+  void split(GroupKind inner, GroupKind outer, const std::vector<Dimension>& dimensions,
+             std::uint32_t size);
   Dimension pipeline_;
   std::uint32_t devices_ = 0;
+  bool mirrored_ = false;
 };
 
 }  // namespace xpusim

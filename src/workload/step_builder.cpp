@@ -21,6 +21,16 @@ enum FixedLabel : std::uint32_t {
   first_pass
 };
 
+/// In the order of PassKind.
+constexpr const char* kPassNames[] = {"forward", "backward", "input gradient", "weight gradient"};
+
+bool splits_backward(const std::vector<std::vector<Pass>>& schedules) {
+  for (const auto& order : schedules)
+    for (const Pass& pass : order)
+      if (pass.kind == PassKind::backward_weight) return true;
+  return false;
+}
+
 const char* group_name(GroupKind kind) {
   switch (kind) {
     case GroupKind::tensor:
@@ -37,6 +47,16 @@ const char* group_name(GroupKind kind) {
       return "expert-dp";
     case GroupKind::embedding:
       return "embedding";
+    case GroupKind::shard:
+      return "shard";
+    case GroupKind::replica:
+      return "replica";
+    case GroupKind::expert_shard:
+      return "expert-shard";
+    case GroupKind::expert_replica:
+      return "expert-replica";
+    case GroupKind::mirror:
+      return "mirror";
   }
   throw InternalError("unknown group kind");
 }
@@ -64,6 +84,7 @@ StepBuilder::StepBuilder(const ModelSpec& model, const ParallelLayout& layout,
       training_(training),
       software_(software),
       fold_(fold),
+      hybrid_(layout.shard < layout.data * layout.context),
       map_(layout, parallelism.order),
       emit_(model, layout, training, software, ops_, communications_) {}
 
@@ -82,6 +103,7 @@ TaskGraph StepBuilder::build() {
 // ---------------------------------------------------------------- preparation
 
 void StepBuilder::write_programs() {
+  schedules_ = pipeline_schedules(layout_);
   for (int stage = 0; stage < layout_.pipeline; ++stage)
     for (int c = 0; c < layout_.virtual_stages; ++c)
       programs_.push_back(build_chunk_program(emit_, model_, layout_, training_,
@@ -101,12 +123,14 @@ void StepBuilder::write_ranks() {
 
 void StepBuilder::write_labels() {
   graph_.labels = {"", "gradient reduction", "parameter gather", "optimizer", "step overhead"};
-  for (const char* direction : {"forward", "backward"})
+  const std::size_t kinds = splits_backward(schedules_) ? 4 : 2;
+  for (std::size_t kind = 0; kind < kinds; ++kind)
     for (int c = 0; c < layout_.virtual_stages; ++c)
       for (int m = 0; m < layout_.micro_batches; ++m)
-        graph_.labels.push_back(layout_.virtual_stages == 1
-                                    ? fmt::format("{} micro-batch {}", direction, m)
-                                    : fmt::format("{} micro-batch {} chunk {}", direction, m, c));
+        graph_.labels.push_back(
+            layout_.virtual_stages == 1
+                ? fmt::format("{} micro-batch {}", kPassNames[kind], m)
+                : fmt::format("{} micro-batch {} chunk {}", kPassNames[kind], m, c));
 }
 
 void StepBuilder::write_notes() {
@@ -117,6 +141,8 @@ void StepBuilder::write_notes() {
   if (model_.moe) graph_.notes.emplace_back("experts are taken as evenly loaded");
   if (model_.moe && model_.moe->shared > 0 && layout_.expert > 1)
     graph_.notes.emplace_back("shared experts run under the token dispatch");
+  if (layout_.schedule == PipelineSchedule::dualpipe)
+    graph_.notes.emplace_back("DualPipe: every rank holds the parameters of two stages");
   if (training_.frozen_base != 0)
     graph_.notes.emplace_back(
         "frozen base: no weight gradients; adapters of rank 16 beside the attention projections");
@@ -129,25 +155,70 @@ void StepBuilder::write_rank(RankId rank) {
   device_ = graph_.ranks[rank].device;
   stage_ = graph_.ranks[rank].stage;
   frontier_.clear();
-  arrival_.reset();
+  arrival_.clear();
   gradient_tasks_.clear();
   bucket_ = {};
   gathered_.assign(2 * static_cast<std::size_t>(layout_.virtual_stages), std::nullopt);
   known_collectives_.assign(communications_.size(), kUnknown);
+  find_ends();
+  list_turns();
+  list_gathers();
   if (training_.overlap_parameters) gather_parameters(true);
-  for (const Pass& pass : pipeline_schedule(layout_.pipeline, layout_.virtual_stages,
-                                            layout_.micro_batches, static_cast<int>(stage_)))
-    write_pass(pass);
+  for (const Turn& turn : turns_) write_turn(turn);
   finish_rank();
+}
+
+/// First forward pass of each chunk, and the pass that completes its gradients of the step.
+void StepBuilder::find_ends() {
+  const auto chunks = static_cast<std::size_t>(layout_.virtual_stages);
+  first_forward_.assign(chunks, nullptr);
+  last_gradients_.assign(chunks, nullptr);
+  for (const Pass& pass : schedules_[stage_]) {
+    if (pass.kind == PassKind::forward && first_forward_[pass.chunk] == nullptr)
+      first_forward_[pass.chunk] = &pass;
+    if (completes_gradients(pass)) last_gradients_[pass.chunk] = &pass;
+  }
+}
+
+void StepBuilder::list_turns() {
+  turns_.clear();
+  const std::vector<Pass>& order = schedules_[stage_];
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Program& program = program_of(order[i]);
+    if (!order[i].merged) {
+      turns_.push_back({{&order[i], nullptr}, &program});
+      continue;
+    }
+    const Program& other = program_of(order[i + 1]);
+    auto it = merged_.find({&program, &other});
+    if (it == merged_.end())
+      it =
+          merged_
+              .emplace(std::pair(&program, &other), merge_programs(program, other, communications_))
+              .first;
+    turns_.push_back({{&order[i], &order[i + 1]}, &it->second});
+    ++i;
+  }
+}
+
+/// ZeRO-3 gathers the parameters of a layer before each pass through it.
+void StepBuilder::list_gathers() {
+  gathers_.clear();
+  needed_ = started_ = 0;
+  if (training_.optimizer_sharding < 3) return;
+  for (const Turn& turn : turns_)
+    for (const Step& step : turn.program->steps)
+      if (step.kind == StepKind::layer)
+        gathers_.push_back({&chunk(turn.lanes[step.lane]->chunk).units[step.index], {}});
 }
 
 /// The distributed optimizer leaves each rank with its share of the new weights (Rajbhandari et al.
 /// 2020, ZeRO-1). Overlapped, the gather of the step before runs under this step's first forward
 /// passes.
 void StepBuilder::gather_parameters(bool overlapped) {
-  if (training_.optimizer_sharding < 1) return;
+  if (training_.optimizer_sharding < 1 || training_.optimizer_sharding > 2) return;
   label_ = label_parameters;
-  const double weight = format_bytes(training_.formats.weights);
+  const double weight = gathered_bytes();
   for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c) {
     const ShardedParameters& p = chunk(c).parameters;
     gathered_[2 * c] = start({GroupKind::data, CollectiveType::ALL_GATHER, p.dense * weight});
@@ -159,85 +230,154 @@ void StepBuilder::gather_parameters(bool overlapped) {
     if (task) frontier_.push_back(*task);
 }
 
-void StepBuilder::write_pass(const Pass& pass) {
-  label_ = pass_label(pass);
-  const auto stages = static_cast<std::uint32_t>(layout_.pipeline);
-  const std::uint32_t position = pass.chunk * stages + stage_;  // of the chunk in the model
-  const std::uint32_t last = stages * static_cast<std::uint32_t>(layout_.virtual_stages) - 1;
-  const bool receives = stages > 1 && (pass.forward ? position > 0 : position < last);
-  if (receives) {
-    const std::uint32_t from = pass.forward ? position - 1 : position + 1;
-    arrival_ = sent_index(rank_at(from % stages), pass.forward, from / stages, pass.micro_batch);
+void StepBuilder::write_turn(const Turn& turn) {
+  const Program& program = *turn.program;
+  slots_.assign(program.slots, std::nullopt);
+  const Pass* pass = turn.lanes[0];
+  bool both = false;
+  begin(*pass);
+  for (const Step& step : program.steps) {
+    if (turn.lanes[step.lane] != pass) {
+      flush();
+      pass = turn.lanes[step.lane];
+      label_ = pass_label(*pass);
+      if (!both) begin(*pass);
+      both = true;
+    }
+    if (step.kind == StepKind::finish)
+      end(*pass);
+    else
+      run_step(step, *pass);
   }
-  if (pass.forward && pass.micro_batch == 0)
-    for (std::size_t i = 2 * pass.chunk; i < 2 * pass.chunk + 2; ++i)
-      if (gathered_[i]) frontier_.push_back(*gathered_[i]);
-  play(pass.forward ? chunk(pass.chunk).forward : chunk(pass.chunk).backward, pass);
-  flush();
-  const bool sends = stages > 1 && (pass.forward ? position < last : position > 0);
-  if (sends) send(pass);
+  if (turn.lanes[1] == nullptr) end(*pass);
 }
 
-void StepBuilder::play(const Program& program, const Pass& pass) {
-  slots_.assign(program.slots, std::nullopt);
-  const bool last_micro_batch =
-      pass.micro_batch + 1 == static_cast<std::uint32_t>(layout_.micro_batches);
-  for (const Step& step : program.steps) {
-    switch (step.kind) {
-      case StepKind::run:
-        run_op(step.index);
-        break;
-      case StepKind::start:
-        slots_[step.slot] = start(step.index);
-        break;
-      case StepKind::wait:
-        if (!slots_[step.slot]) break;
-        flush();
-        frontier_.push_back(*slots_[step.slot]);
-        break;
-      case StepKind::gradients:
-        if (last_micro_batch) collect_gradients(chunk(pass.chunk).gradients[step.index]);
-        break;
+/// What a pass waits for beside the pass before it on its rank.
+void StepBuilder::begin(const Pass& pass) {
+  label_ = pass_label(pass);
+  if (pass.kind == PassKind::backward_weight) return;
+  const bool forward = pass.kind == PassKind::forward;
+  const Place here{stage_, pass.chunk};
+  const auto from = forward ? chunk_before(layout_, here) : chunk_after(layout_, here);
+  if (from && from->stage != stage_)
+    arrival_.push_back(sent_index(rank_at(from->stage), forward, from->chunk, pass.micro_batch));
+  if (&pass == first_forward_[pass.chunk])
+    for (std::size_t i = 2 * pass.chunk; i < 2 * pass.chunk + 2; ++i)
+      if (gathered_[i]) frontier_.push_back(*gathered_[i]);
+}
+
+void StepBuilder::end(const Pass& pass) {
+  if (completes_gradients(pass)) {
+    const bool last = is_last_of_chunk(pass);
+    const bool every = training_.optimizer_sharding >= 2;
+    if (every || (last && training_.overlap_gradients)) reduce_gradients(last);
+    // Not overlapped, a reduction in the middle of a step holds up the next pass.
+    if (every && !training_.overlap_gradients) {
+      flush();
+      frontier_.insert(frontier_.end(), gradient_tasks_.begin(), gradient_tasks_.end());
+      gradient_tasks_.clear();
     }
   }
-  if (!pass.forward && last_micro_batch && training_.overlap_gradients) reduce_gradients();
+  flush();
+  if (pass.kind != PassKind::backward_weight) send(pass);
+}
+
+void StepBuilder::run_step(const Step& step, const Pass& pass) {
+  switch (step.kind) {
+    case StepKind::run:
+      run_op(step.index);
+      break;
+    case StepKind::start:
+      slots_[step.slot] = start(step.index);
+      break;
+    case StepKind::wait:
+      if (!slots_[step.slot]) break;
+      flush();
+      frontier_.push_back(*slots_[step.slot]);
+      break;
+    case StepKind::gradients:
+      // ZeRO-2 and ZeRO-3 keep no whole gradients: they are reduced after every micro-batch.
+      if (training_.optimizer_sharding >= 2 || is_last_of_chunk(pass))
+        collect_gradients(chunk(pass.chunk).gradients[step.index], is_last_of_chunk(pass));
+      break;
+    case StepKind::layer:
+      gather_unit();
+      break;
+    case StepKind::finish:
+      break;
+  }
+}
+
+/// Starts the gathers up to `prefetch` layers ahead, of the next pass too (the CPU runs ahead of
+/// the chip), and waits for the one that is needed now.
+void StepBuilder::gather_unit() {
+  flush();
+  const std::uint32_t pass = std::exchange(label_, label_parameters);
+  const std::size_t end =
+      std::min(gathers_.size(), needed_ + 1 + static_cast<std::size_t>(training_.prefetch));
+  for (; started_ < end; ++started_) {
+    Gather& g = gathers_[started_];
+    for (const auto& task :
+         {start({hybrid_ ? GroupKind::shard : GroupKind::data, CollectiveType::ALL_GATHER,
+                 g.unit->dense * gathered_bytes()}),
+          start({hybrid_ ? GroupKind::expert_shard : GroupKind::expert_data,
+                 CollectiveType::ALL_GATHER, g.unit->experts * gathered_bytes()})})
+      if (task) g.tasks.push_back(*task);
+  }
+  label_ = pass;
+  const Gather& now = gathers_[needed_++];
+  frontier_.insert(frontier_.end(), now.tasks.begin(), now.tasks.end());
 }
 
 void StepBuilder::send(const Pass& pass) {
-  const auto stages = static_cast<std::uint32_t>(layout_.pipeline);
-  const std::uint32_t to = pass.forward ? (stage_ + 1) % stages : (stage_ + stages - 1) % stages;
+  const bool forward = pass.kind == PassKind::forward;
+  const Place here{stage_, pass.chunk};
+  const auto to = forward ? chunk_after(layout_, here) : chunk_before(layout_, here);
+  if (!to || to->stage == stage_) return;
+  const double bytes = boundary_bytes(chunk_position(layout_, here), chunk_position(layout_, *to));
   const TaskId task = add_task(TaskKind::transfer, Purpose::pp, Stream::comm_pp_send,
-                               transfer_id(to, emit_.boundary_bytes()));
-  sent_[sent_index(rank_, pass.forward, pass.chunk, pass.micro_batch)] = task;
+                               transfer_id(to->stage, bytes));
+  sent_[sent_index(rank_, forward, pass.chunk, pass.micro_batch)] = task;
 }
 
-void StepBuilder::collect_gradients(const ShardedParameters& final_gradients) {
+void StepBuilder::collect_gradients(const ShardedParameters& final_gradients, bool last) {
   bucket_ += final_gradients;
   if (!training_.overlap_gradients) return;
-  const std::string& wire =
-      training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
   // Megatron-LM's default: buckets of max(40 M, 1 M x DP) parameters, and one bucket per chunk
-  // behind the first stage (megatron/core/distributed/distributed_data_parallel.py).
+  // behind the first stage (megatron/core/distributed/distributed_data_parallel.py). FSDP reduces
+  // layer by layer.
   const bool first_stage = stage_ == 0 && layout_.virtual_stages == 1;
   const double automatic =
-      first_stage ? std::max(40e6, 1e6 * layout_.data * layout_.context) * format_bytes(wire)
-                  : std::numeric_limits<double>::infinity();
+      training_.optimizer_sharding >= 3 ? 0
+      : first_stage ? std::max(40e6, 1e6 * layout_.data * layout_.context) * gradient_bytes()
+                    : std::numeric_limits<double>::infinity();
   const double limit = training_.bucket.value() > 0 ? training_.bucket.value() : automatic;
-  if (bucket_.total() * format_bytes(wire) >= limit) reduce_gradients();
+  if (bucket_.total() * gradient_bytes() >= limit) reduce_gradients(last);
 }
 
-void StepBuilder::reduce_gradients() {
+/// `last`: of the step. Replicas of a shard then sum what each of them has (HSDP).
+void StepBuilder::reduce_gradients(bool last) {
   if (bucket_.total() <= 0) return;
   flush();
   const std::uint32_t pass = std::exchange(label_, label_gradients);
-  const std::string& wire =
-      training_.formats.reduce.empty() ? training_.formats.gradients : training_.formats.reduce;
   const CollectiveType type = training_.optimizer_sharding >= 1 ? CollectiveType::REDUCE_SCATTER
                                                                 : CollectiveType::ALL_REDUCE;
-  const double bytes = format_bytes(wire);
-  for (const auto& task : {start({GroupKind::data, type, bucket_.dense * bytes}),
-                           start({GroupKind::expert_data, type, bucket_.experts * bytes})})
+  const auto reduce = [&](GroupKind whole, GroupKind shard, GroupKind replica, double bytes) {
+    auto task = start({hybrid_ ? shard : whole, type, bytes});
+    if (hybrid_ && last) {
+      // Behind the reduction on their common stream, and after its result.
+      const std::vector<TaskId> before = frontier_;
+      if (task) frontier_.push_back(*task);
+      const double share = map_.group_size(shard);
+      if (const auto sum = start({replica, CollectiveType::ALL_REDUCE, bytes / share})) task = sum;
+      frontier_ = before;
+    }
     if (task) gradient_tasks_.push_back(*task);
+  };
+  const double bytes = gradient_bytes();
+  reduce(GroupKind::data, GroupKind::shard, GroupKind::replica, bucket_.dense * bytes);
+  reduce(GroupKind::expert_data, GroupKind::expert_shard, GroupKind::expert_replica,
+         bucket_.experts * bytes);
   bucket_ = {};
   label_ = pass;
 }
@@ -245,6 +385,7 @@ void StepBuilder::reduce_gradients() {
 /// First and last stage hold a tied embedding each, or that of the MTP modules, and sum its
 /// gradients (Megatron-LM, embedding group).
 void StepBuilder::reduce_tied_embedding() {
+  if (chunk_order(layout_.schedule) != ChunkOrder::looped) return;  // stage 0 has both ends
   const bool end = stage_ == 0 || static_cast<int>(stage_) == layout_.pipeline - 1;
   const bool twice = model_.tied_embedding || model_.mtp_layers > 0;
   if (!twice || layout_.pipeline == 1 || !end || training_.frozen_base != 0) return;
@@ -254,22 +395,43 @@ void StepBuilder::reduce_tied_embedding() {
     gradient_tasks_.push_back(*task);
 }
 
+/// Stages s and p - 1 - s of DualPipe hold the same layers, and sum what each owns of the
+/// gradients.
+void StepBuilder::reduce_mirrored_stages() {
+  if (chunk_order(layout_.schedule) != ChunkOrder::bidirectional) return;
+  ShardedParameters p;
+  for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c)
+    p += chunk(c).parameters;
+  const double owned = p.dense / owners(false) + p.experts / owners(true);
+  frontier_.insert(frontier_.end(), gradient_tasks_.begin(), gradient_tasks_.end());
+  gradient_tasks_.clear();
+  if (const auto task =
+          start({GroupKind::mirror, CollectiveType::ALL_REDUCE, owned * gradient_bytes()}))
+    gradient_tasks_.push_back(*task);
+}
+
+/// Ranks that divide the optimizer states of a parameter.
+double StepBuilder::owners(bool experts) const {
+  if (training_.optimizer_sharding < 1) return 1;
+  if (hybrid_) return map_.group_size(experts ? GroupKind::expert_shard : GroupKind::shard);
+  return map_.group_size(experts ? GroupKind::expert_data : GroupKind::data);
+}
+
 void StepBuilder::finish_rank() {
   label_ = label_gradients;
-  reduce_gradients();
+  reduce_gradients(true);
   reduce_tied_embedding();
+  reduce_mirrored_stages();
   frontier_.insert(frontier_.end(), gradient_tasks_.begin(), gradient_tasks_.end());
   label_ = label_optimizer;
   ShardedParameters p;
   for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(layout_.virtual_stages); ++c)
     p += chunk(c).parameters;
-  const bool sharded = training_.optimizer_sharding >= 1;
-  const double dense_share = sharded ? map_.group_size(GroupKind::data) : 1;
-  const double expert_share = sharded ? map_.group_size(GroupKind::expert_data) : 1;
-  const double share = p.dense / dense_share + p.experts / expert_share;
+  const double share = p.dense / owners(false) + p.experts / owners(true);
   run_op(emit_.clip_op(share));
   run_op(emit_.optimizer_op(share));
-  run_op(emit_.zero_op(p.total()));
+  // ZeRO-2 and ZeRO-3 keep only the owned gradients.
+  run_op(emit_.zero_op(training_.optimizer_sharding >= 2 ? share : p.total()));
   flush(Purpose::optimizer);
   if (!training_.overlap_parameters) gather_parameters(false);
   if (software_.step_overhead.value() <= 0) return;
@@ -287,10 +449,9 @@ void StepBuilder::finish_rank() {
 
 TaskId StepBuilder::add_task(TaskKind kind, Purpose purpose, Stream stream, std::uint32_t op) {
   const TaskId id = graph_.add({kind, purpose, stream, rank_, op, label_}, frontier_);
-  if (arrival_) {
-    arrivals_.push_back({id, *arrival_});
-    arrival_.reset();
-  }
+  if (purpose == Purpose::dp) return id;  // gathers and reductions of parameters carry on
+  for (const std::size_t sent : arrival_) arrivals_.push_back({id, sent});
+  arrival_.clear();
   return id;
 }
 
@@ -321,10 +482,10 @@ std::optional<TaskId> StepBuilder::start(std::uint32_t communication) {
   std::uint32_t& known = known_collectives_[communication];
   if (known == kUnknown) known = collective_id(c);
   // What has arrived must be on the compute stream too, whoever uses it first.
-  const auto arrival = arrival_;
+  const bool arrives = !arrival_.empty();
   const TaskId task =
       add_task(TaskKind::collective, purpose_of(c.group), stream_of(c.group), known);
-  if (arrival) frontier_.push_back(task);
+  if (arrives) frontier_.push_back(task);
   return task;
 }
 
@@ -359,8 +520,9 @@ std::uint32_t StepBuilder::group_id(GroupKind kind) {
       if (map_.group_base(kind, device) == device)
         group.classes.push_back(map_.group(kind, device));
     group.members = {rank_at(base_stage)};
-    if (kind == GroupKind::embedding)
-      group.members.push_back(rank_at(static_cast<std::uint32_t>(layout_.pipeline) - 1));
+    const std::uint32_t last_stage = static_cast<std::uint32_t>(layout_.pipeline) - 1;
+    if (kind == GroupKind::embedding) group.members.push_back(rank_at(last_stage));
+    if (kind == GroupKind::mirror) group.members.push_back(rank_at(last_stage - base_stage));
   } else {
     group.classes = {map_.group(kind, base)};
     group.members.assign(group.classes[0].begin(),
@@ -372,7 +534,7 @@ std::uint32_t StepBuilder::group_id(GroupKind kind) {
 
 std::uint32_t StepBuilder::transfer_id(std::uint32_t to_stage, double bytes) {
   const auto [it, added] = transfer_ids_.emplace(
-      std::pair(device_, to_stage), static_cast<std::uint32_t>(graph_.transfers.size()));
+      std::tuple(device_, to_stage, bytes), static_cast<std::uint32_t>(graph_.transfers.size()));
   if (!added) return it->second;
   PairClass pairs;
   if (fold_)
@@ -423,7 +585,49 @@ RankId StepBuilder::rank_at(std::uint32_t stage) const {
 std::uint32_t StepBuilder::pass_label(const Pass& pass) const {
   const auto chunks = static_cast<std::uint32_t>(layout_.virtual_stages);
   const auto batches = static_cast<std::uint32_t>(layout_.micro_batches);
-  return first_pass + ((pass.forward ? 0 : 1) * chunks + pass.chunk) * batches + pass.micro_batch;
+  return first_pass + (static_cast<std::uint32_t>(pass.kind) * chunks + pass.chunk) * batches +
+         pass.micro_batch;
+}
+
+const Program& StepBuilder::program_of(const Pass& pass) const {
+  const ChunkProgram& c = chunk(pass.chunk);
+  switch (pass.kind) {
+    case PassKind::forward:
+      return c.forward;
+    case PassKind::backward:
+      return c.backward;
+    case PassKind::backward_input:
+      return c.split.input;
+    case PassKind::backward_weight:
+      return c.split.weight;
+  }
+  throw InternalError("unknown pass kind");
+}
+
+bool StepBuilder::completes_gradients(const Pass& pass) const {
+  return pass.kind == PassKind::backward || pass.kind == PassKind::backward_weight;
+}
+
+bool StepBuilder::is_last_of_chunk(const Pass& pass) const {
+  return &pass == last_gradients_[pass.chunk];
+}
+
+/// Per parameter, on the wire.
+double StepBuilder::gradient_bytes() const {
+  const FormatsSpec& f = training_.formats;
+  return format_bytes(f.reduce.empty() ? f.gradients : f.reduce);
+}
+double StepBuilder::gathered_bytes() const {
+  const FormatsSpec& f = training_.formats;
+  return format_bytes(f.gather.empty() ? f.weights : f.gather);
+}
+
+/// Between neighbouring chunks of the model. MTP modules that do not share the last chunk send
+/// their outputs along with the model's own.
+double StepBuilder::boundary_bytes(std::uint32_t from, std::uint32_t to) const {
+  const bool behind_modules =
+      model_.mtp_layers > 0 && static_cast<int>(std::min(from, to)) >= layout_.mtp_position;
+  return emit_.boundary_bytes() * (behind_modules ? 1 + model_.mtp_layers : 1);
 }
 
 }  // namespace xpusim
