@@ -397,7 +397,12 @@ struct SoftwareSpec {
 
 enum class RankUnit { package, die };
 enum class Fidelity { automatic, flow, fluid, analytic };
-enum class Folding { automatic, on, off };
+enum class Folding {
+  automatic,
+  on,  ///< or refuse
+  off,
+  near  ///< also where only first-level switches differ, with a note
+};
 enum class Recompute { none, selective, full };
 enum class PipelineSchedule {
   automatic,  ///< 1F1B with one chunk per rank, interleaved with more

@@ -55,8 +55,8 @@ struct EnumWords<Fidelity> {
 };
 template <>
 struct EnumWords<Folding> {
-  static constexpr std::array<Word, 3> words{"auto", "on", "off"};
-  static constexpr std::array values{Folding::automatic, Folding::on, Folding::off};
+  static constexpr std::array<Word, 4> words{"auto", "on", "off", "near"};
+  static constexpr std::array values{Folding::automatic, Folding::on, Folding::off, Folding::near};
 };
 template <>
 struct EnumWords<Recompute> {

@@ -30,7 +30,7 @@ bool decide_folding(const RunContext& context, const ParallelLayout& layout,
   }
   // What differs below the domains is small: too many ranks are folded all the same, and it is
   // said.
-  if (layout.devices > kUnfoldedRanks &&
+  if ((layout.devices > kUnfoldedRanks || folding == Folding::near) &&
       folding_obstacle(layout, parallelism, context.fabric(), PlacementDetail::domains).empty()) {
     notes.push_back("folded, but not exactly: " + obstacle);
     return true;
@@ -99,7 +99,8 @@ TrainingGraph build_training_graph(const RunContext& context, const ScenarioSpec
   made.graph = build(fold);
   if (made.graph.folded) {
     made.traffic = context.plan_folded_traffic(made.graph);
-    if (!context.keep_folded(made.traffic.uneven, folding, made.layout.devices <= kUnfoldedRanks,
+    if (!context.keep_folded(made.traffic.uneven, folding,
+                             made.layout.devices <= kUnfoldedRanks && folding != Folding::near,
                              notes))
       made.graph = build(false);
   }

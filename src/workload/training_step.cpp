@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "workload/host_issue.hpp"
 #include "workload/step_builder.hpp"
 #include "xpusim/diagnostic.hpp"
 #include "xpusim/workload.hpp"
@@ -17,7 +18,9 @@ TaskGraph build_training_step(const ModelSpec& model, const ParallelismSpec& par
         !reason.empty())
       throw InputError("cannot-fold", "folding is not possible: " + reason,
                        "set folding to \"off\" or \"automatic\"");
-  return StepBuilder(model, layout, parallelism, training, software, options.fold).build();
+  return with_host_tasks(
+      StepBuilder(model, layout, parallelism, training, software, options.fold).build(), software,
+      training.graph_capture);
 }
 
 }  // namespace xpusim
