@@ -31,6 +31,11 @@ constexpr std::array kMetrics{
     XPUSIM_METRIC(training, samples_per_s),
     XPUSIM_METRIC(training, forward_s),
     XPUSIM_METRIC(training, backward_s),
+    Metric{"training.forward_backward_s",
+           [](const SystemResult& r) -> std::optional<double> {
+             if (!r.training) return std::nullopt;
+             return r.training->forward_s + r.training->backward_s;
+           }},
     Metric{"training.memory_gib",
            [](const SystemResult& r) -> std::optional<double> {
              if (!r.training) return std::nullopt;

@@ -21,12 +21,19 @@ double tokens(const ParallelLayout& l, const TrainingSpec& t) {
   return static_cast<double>(t.micro_batch) * t.sequence / l.context;
 }
 
+/// Bytes of an element that a GEMM's weight gradient needs: quantised inputs are kept as they are
+/// (Transformer Engine saves the FP8 copy and drops the wide one).
+double saved_bytes(const TrainingSpec& t) {
+  return std::min(format_bytes(t.formats.activations), format_bytes(t.formats.compute));
+}
+
 double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayout& l,
                          const TrainingSpec& t, const SoftwareSpec& software) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;  // what sequence parallelism divides
   // Inputs of the norm and of the projection; the norm's output is computed again where asked.
-  double total = bytes * n * model.hidden / shared * (recomputes(t, "layernorm") ? 1 : 2);
+  const double saved = saved_bytes(t);
+  double total = n * model.hidden / shared * (bytes + (recomputes(t, "layernorm") ? 0 : saved));
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;  // one byte
   if (mixer == Mixer::none) return 0;
   if (mixer == Mixer::mamba || mixer == Mixer::linear) {
@@ -59,35 +66,37 @@ double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayo
   else if (!recomputes_core_attention(t, software))
     total += heads * n * t.sequence *
              (bytes + (trains_with_dropout(model, t) ? 1 + bytes : 0));  // softmax, mask, dropped
-  total += bytes * n * heads * a.value_dim;  // input of the output projection
+  total += bytes * n * heads * a.value_dim;  // attention's output, for its own backward pass
+  if (saved < bytes) total += saved * n * heads * a.value_dim;  // and as the projection reads it
   return total + dropped;
 }
 
 double dense_ffn_activations(const ModelSpec& model, double width, double rows, double shard,
-                             double bytes, bool activated) {
+                             double bytes, double saved) {
   // Inputs of the activation and of the last matrix.
-  return bytes * rows * width * (ffn_inputs(model) + (activated ? 1 : 0)) / shard;
+  return rows * width * (ffn_inputs(model) * bytes + saved) / shard;
 }
 
 double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l,
                        const TrainingSpec& t) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;
+  const double saved = saved_bytes(t);
   // Inputs of the norm and of the first matrix.
-  double total = bytes * n * model.hidden / shared * (recomputes(t, "layernorm") ? 1 : 2);
+  double total = n * model.hidden / shared * (bytes + (recomputes(t, "layernorm") ? 0 : saved));
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;
   if (recomputes(t, moe ? "moe" : "mlp")) return total + dropped;
   if (!moe || !recomputes(t, "shared_experts"))
-    total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes, true);
+    total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes, saved);
   if (!moe) return total + dropped;
   const double routed = n / shared * model.moe->top_k * t.expert_imbalance;  // copies it sends
   const double rows = routed * l.expert_tensor;                              // and receives
   const double w = expert_width(model);
   if (model.moe->latent > 0) total += 2 * bytes * n / shared * w;
   total += 4 * n / shared * model.moe->experts;  // router probabilities, FP32
-  total += bytes * (routed + rows) * w;          // returned to and dispatched to the experts
+  total += (bytes * routed + saved * rows) * w;  // returned to and dispatched to the experts
   total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, bytes,
-                                 !recomputes(t, "moe_act"));
+                                 recomputes(t, "moe_act") ? 0 : saved);
   return total + dropped;
 }
 
