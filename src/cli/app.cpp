@@ -55,6 +55,14 @@ constexpr std::array kCommands{
             "  xpusim validate t30-simumax-b200 --row deepseek --commands\n"
             "  xpusim validate --suite training --format markdown -o docs",
             declare_validate},
+    Command{
+        "calibrate", "Make parts from measured kernels and collectives, and say how well they fit",
+        "xpusim calibrate tests/data/calibrate/example.csv --chip nvidia-h100-sxm -o my-parts\n"
+        "  xpusim calibrate all_reduce.txt --chip nvidia-h100-sxm --system dgx-h100 -o my-parts\n"
+        "  xpusim calibrate run.csv --chip my-npu --new --set 'peak.bf16=400 TFLOP/s' ... -o "
+        "my-parts\n"
+        "  xpusim calibrate run.csv --chip nvidia-h100-sxm --holdout 0.2",
+        declare_calibrate},
     Command{"list", "List parts, algorithms, shapes, figures or rules", "xpusim list systems",
             declare_list},
     Command{"describe", "Describe a part, figure, rule or field", "xpusim describe cloudmatrix-384",

@@ -69,6 +69,7 @@ void emit(const std::string& text, const std::optional<std::filesystem::path>& p
 [[nodiscard]] std::function<int()> declare_trace(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_import(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_validate(CLI::App&, const GlobalOptions&);
+[[nodiscard]] std::function<int()> declare_calibrate(CLI::App&, const GlobalOptions&);
 [[nodiscard]] std::function<int()> declare_internal(CLI::App&, const GlobalOptions&);
 
 }  // namespace xpusim::cli

@@ -1,43 +1,23 @@
 // The scatter plot of a suite, as SVG.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <ostream>
 
 #include <fmt/format.h>
 
+#include "validation/svg.hpp"
 #include "xpusim/validation.hpp"
 
 namespace xpusim {
 
 namespace {
 
-// Okabe and Ito's palette: told apart by colour-blind readers; then repeated with hollow points.
-constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                              "#E69F00", "#56B4E9", "#000000"};
 constexpr double kLeft = 64, kTop = 40, kPlotWidth = 620, kRowHeight = 26, kLegend = 210;
 constexpr double kLow = 0.5, kHigh = 2.0;  // ratios outside are drawn at the edge
 
 double across(double ratio) {
   const double clamped = std::clamp(ratio, kLow, kHigh);
   return kLeft + kLegend + kPlotWidth * std::log(clamped / kLow) / std::log(kHigh / kLow);
-}
-
-std::string xml(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
 }
 
 struct Strip {
@@ -104,17 +84,17 @@ void write_scatter_svg(std::ostream& out, const std::vector<Ledger>& ledgers) {
                      kLeft + kLegend + kPlotWidth - 6, kTop - 10);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const double y = kTop + kRowHeight * (static_cast<double>(i) + 0.5);
-    const char* colour = kColours[i % kColours.size()];
-    const bool hollow = (i / kColours.size()) % 2 == 1;
-    out << fmt::format("<text x=\"8\" y=\"{:.1f}\">{} ({})</text>\n", y + 4, xml(all[i].title),
-                       all[i].points.size());
+    const char* colour = svg::kColours[i % svg::kColours.size()];
+    const bool hollow = (i / svg::kColours.size()) % 2 == 1;
+    out << fmt::format("<text x=\"8\" y=\"{:.1f}\">{} ({})</text>\n", y + 4,
+                       svg::escaped(all[i].title), all[i].points.size());
     out << fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.1f} %</text>\n",
                        kLeft + kLegend + kPlotWidth + 12, y + 4, 100 * all[i].mean_error);
     for (const auto& [ratio, name] : all[i].points)
       out << fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\" fill-opacity=\"0.55\" "
           "stroke=\"{}\"><title>{}: {:.3f}</title></circle>\n",
-          across(ratio), y, hollow ? "none" : colour, colour, xml(name), ratio);
+          across(ratio), y, hollow ? "none" : colour, colour, svg::escaped(name), ratio);
   }
   out << "</svg>\n";
 }

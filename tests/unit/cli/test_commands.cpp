@@ -375,6 +375,45 @@ TEST_CASE("an import names a chip that does not exist, before it writes", "[cli]
   CHECK(std::filesystem::is_empty(temporary.path()));
 }
 
+TEST_CASE("measurements become parts that check and run take", "[cli][calibrate]") {
+  const xpusim::test::TemporaryFolder temporary;
+  const std::string folder = "'" + temporary.path().string() + "'";
+  const std::string command =
+      "calibrate tests/data/calibrate/example.csv --chip nvidia-h100-sxm --name mine -o " + folder;
+  const Outcome o = invoke(command);
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("/efficiency/memory_half_size") && Contains("gemm bf16"));
+  CHECK_THAT(slurp(temporary / "calibration.svg"), Contains("<svg") && Contains("</svg>"));
+  CHECK_THAT(slurp(temporary / "chips/mine.json"),
+             Contains("example.csv (invented accelerator; closed forms of make_example.py; "
+                      "2026-01-01)"));
+  CHECK_THAT(invoke(command).err, Contains("error[file-exists]") && Contains("--force"));
+  CHECK(invoke(command + " --force").code == 0);
+  CHECK(invoke("--configs " + folder + " --configs configs check '" +
+               (temporary / "chips/mine.json") + "'")
+            .code == 0);
+}
+
+TEST_CASE("calibrate refuses what it cannot fit", "[cli][calibrate][refusal]") {
+  CHECK_THAT(invoke("calibrate").err, Contains("error[missing-measurements]"));
+  CHECK_THAT(invoke("calibrate tests/data/calibrate/example.csv").err,
+             Contains("error[missing-chip]"));
+  const Outcome above = invoke("calibrate tests/data/calibrate/example.csv --chip ascend-910b");
+  CHECK(above.code == 2);
+  CHECK(above.out.empty());
+  CHECK_THAT(above.err, Contains("example.csv:") && Contains("error[above-peak]"));
+  const Outcome system =
+      invoke("calibrate tests/data/calibrate/all_reduce.txt --chip nvidia-h100-sxm");
+  CHECK(system.code == 2);
+  CHECK_THAT(system.err, Contains("error[missing-system]"));
+}
+
+TEST_CASE("calibrate --report is the page of the documentation", "[cli][calibrate]") {
+  const Outcome o = invoke("calibrate --report");
+  CHECK(o.code == 0);
+  CHECK(o.out == slurp(XPUSIM_SOURCE_DIR "/docs/calibration.md"));
+}
+
 TEST_CASE("trace info counts every format and says the same as JSON", "[cli][trace]") {
   const Outcome text = invoke("trace info tests/data/traces/moe-16.txt");
   CHECK(text.code == 0);
