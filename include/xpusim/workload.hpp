@@ -88,15 +88,19 @@ inline constexpr int ssd_chunk = 128, delta_chunk = 64, lightning_chunk = 256;
 /// as in training.
 [[nodiscard]] Flops forward_flops_per_token(const ModelSpec&, int sequence,
                                             AttentionCount = AttentionCount::full, bool mtp = true);
+struct ParallelLayout;
 /// FLOPs of one step, all chips. `model` is the numerator of MFU: 3 x forward (2 x with a frozen
 /// base); `hardware` adds what recomputation repeats, the numerator of HFU.
 struct StepFlops {
   Flops model;
   Flops hardware;
 };
+/// `layout` says which layers a chunk begins with, for full recomputation of some layers of each
+/// chunk; without it all layers count as repeated.
 [[nodiscard]] StepFlops training_step_flops(const ModelSpec&, const TrainingSpec&,
                                             const SoftwareSpec&,
-                                            AttentionCount = AttentionCount::full);
+                                            AttentionCount = AttentionCount::full,
+                                            const ParallelLayout* layout = nullptr);
 
 // ---------------------------------------------------------------- parallel layout
 

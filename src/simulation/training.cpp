@@ -143,7 +143,8 @@ void simulate_training(const RunContext& context, SystemResult& result) {
                                                 {{&passes}, {}, &step.traffic});
 
   const double chips = context.packages_used();
-  const StepFlops flops = training_step_flops(model, training, input.software);
+  const StepFlops flops =
+      training_step_flops(model, training, input.software, AttentionCount::full, &step.layout);
   const double peak = context.cost().peak(training.formats.compute).value() * dies * chips;
   TrainingResult& out = result.training.emplace();
   out.step_time_s = run.makespan.value();

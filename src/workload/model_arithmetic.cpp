@@ -192,6 +192,57 @@ ForwardFlops forward_flops(const ModelSpec& model, int sequence, AttentionCount 
   return flops;
 }
 
+/// What selective recomputation runs again of one layer's forward pass, FLOPs per token.
+double selective_repeats(const ModelSpec& model, const LayerShape& shape, const TrainingSpec& t,
+                         const SoftwareSpec& software, AttentionCount count) {
+  double flops = 0;
+  const bool softmax = shape.mixer == Mixer::attention || shape.mixer == Mixer::windowed;
+  if (softmax && recomputes_core_attention(t, software))
+    flops += mixer_flops_per_token(model, shape.mixer, t.sequence, count).value();
+  if (softmax && model.mla && recomputes(t, "mla_up_proj")) {
+    const MlaSpec& mla = *model.mla;
+    flops += 2.0 * model.heads *
+             (static_cast<double>(mla.q_rank) * (mla.nope_dim + mla.rope_dim) +
+              static_cast<double>(mla.kv_rank) * (mla.nope_dim + mla.v_dim));
+  }
+  LayerShape half = shape;  // the feed-forward half alone
+  half.mixer = Mixer::none;
+  if (recomputes(t, shape.moe ? "moe" : "mlp")) {
+    flops += 2 * active_matrices(model, half);
+  } else if (shape.moe && recomputes(t, "shared_experts")) {
+    flops += 2 * ffn_matrices(model, model.hidden, common_ffn(model, true));
+  }
+  return flops;
+}
+
+/// What recomputation runs again of all layers, FLOPs per token.
+double repeated_flops(const ModelSpec& model, const TrainingSpec& t, const SoftwareSpec& software,
+                      AttentionCount count, const ParallelLayout* layout) {
+  double flops = 0;
+  const auto whole = [&](int layer) {
+    const LayerShape shape = layer_shape(model, layer);
+    flops += 2 * active_matrices(model, shape) +
+             mixer_flops_per_token(model, shape.mixer, t.sequence, count).value();
+  };
+  if (t.recompute == Recompute::full && t.recompute_layers > 0 && layout != nullptr) {
+    for (const auto& stage : layout->layers) {
+      for (const std::vector<int>& chunk : stage) {
+        for (std::size_t i = 0; i < chunk.size(); ++i)
+          if (static_cast<int>(i) < t.recompute_layers) whole(chunk[i]);
+      }
+    }
+    return flops;
+  }
+  for (int layer = 0; layer < model.layers + model.mtp_layers; ++layer) {
+    if (t.recompute == Recompute::full) whole(layer);
+    if (t.recompute == Recompute::selective)
+      flops += selective_repeats(model, layer_shape(model, layer), t, software, count);
+  }
+  // Each MTP module repeats the projection of its two hidden states with its layer.
+  if (t.recompute == Recompute::full) flops += 4.0 * model.mtp_layers * model.hidden * model.hidden;
+  return flops;
+}
+
 /// Elements that one softmax layer caches of a token.
 double kv_elements(const ModelSpec& model) {
   return model.mla ? model.mla->kv_rank + model.mla->rope_dim
@@ -320,7 +371,8 @@ Flops forward_flops_per_token(const ModelSpec& model, int sequence, AttentionCou
 }
 
 StepFlops training_step_flops(const ModelSpec& model, const TrainingSpec& training,
-                              const SoftwareSpec& software, AttentionCount count) {
+                              const SoftwareSpec& software, AttentionCount count,
+                              const ParallelLayout* layout) {
   const ForwardFlops forward = forward_flops(model, training.sequence, count, true);
   const double tokens = static_cast<double>(training.global_batch) * training.sequence;
   // Backward: one product for the input's gradient, one for the weight's; a frozen base has no
@@ -328,12 +380,7 @@ StepFlops training_step_flops(const ModelSpec& model, const TrainingSpec& traini
   const double matrix_passes = training.frozen_base != 0 ? 2 : 3;
   const double mixing = forward.attention + forward.scan;
   const double per_token = matrix_passes * (forward.layers + forward.head) + 3 * mixing;
-  double repeated = 0;
-  if (training.recompute == Recompute::full) repeated = forward.layers + mixing;
-  // A fused kernel keeps no scores: selective recomputation has nothing left to repeat outside of
-  // it.
-  if (training.recompute == Recompute::selective && !software.flash_attention)
-    repeated = forward.attention;
+  const double repeated = repeated_flops(model, training, software, count, layout);
   return {Flops(per_token * tokens), Flops((per_token + repeated) * tokens)};
 }
 

@@ -278,3 +278,43 @@ TEST_CASE("a hybrid's forward pass sums its blocks; full recomputation repeats t
   CHECK_THAT(step.model.value(), WithinRel(512 * 3 * (2 * matrices + head + mixing), 1e-12));
   CHECK_THAT((step.hardware - step.model).value(), WithinRel(512 * (2 * matrices + mixing), 1e-12));
 }
+
+TEST_CASE("hardware FLOPs count the modules and the layers that recomputation repeats",
+          "[workload][closed-form]") {
+  ModelSpec m = small_moe();  // layer 0 dense of 512, then 8 experts of 128, top 2, one shared
+  TrainingSpec t;
+  t.global_batch = 2;
+  t.sequence = 64;
+  const auto repeated = [&](const ParallelLayout* layout = nullptr) {
+    const StepFlops f = training_step_flops(m, t, {}, AttentionCount::full, layout);
+    return (f.hardware - f.model).value() / (2 * 64);
+  };
+  t.recompute = Recompute::selective;
+  CHECK(repeated() == 0);
+  const double expert = 3 * 256 * 128, scores = 4.0 * 64 * 8 * 32;
+  t.recompute_modules = {"core_attn"};
+  CHECK_THAT(repeated(), WithinRel(4 * scores, 1e-12));
+  t.recompute_modules = {"mlp"};
+  CHECK_THAT(repeated(), WithinRel(2.0 * 3 * 256 * 512, 1e-12));
+  t.recompute_modules = {"moe"};
+  CHECK_THAT(repeated(), WithinRel(3 * 2.0 * (256 * 8 + 3 * expert), 1e-12));
+  t.recompute_modules = {"moe", "shared_experts"};  // once
+  CHECK_THAT(repeated(), WithinRel(3 * 2.0 * (256 * 8 + 3 * expert), 1e-12));
+  t.recompute_modules = {"shared_experts", "moe_act", "layernorm"};
+  CHECK_THAT(repeated(), WithinRel(3 * 2.0 * expert, 1e-12));
+  m.mla = MlaSpec{48, 32, 16, 8, 24};
+  t.recompute_modules = {"mla_up_proj"};
+  CHECK_THAT(repeated(), WithinRel(4 * 2.0 * 8 * (48 * 24 + 32 * 40), 1e-12));
+  m.mla.reset();
+
+  t.recompute_modules.clear();
+  t.recompute = Recompute::full;
+  const double attention = 2.0 * (2 * 256 * 256 + 2 * 256 * 128) + scores;
+  const double dense = attention + 2.0 * 3 * 256 * 512;
+  const double moe = attention + 2.0 * (256 * 8 + 3 * expert);
+  CHECK_THAT(repeated(), WithinRel(dense + 3 * moe, 1e-12));
+  t.recompute_layers = 1;
+  ParallelLayout layout;
+  layout.layers = {{{0, 1}}, {{2, 3}}};
+  CHECK_THAT(repeated(&layout), WithinRel(dense + moe, 1e-12));
+}
