@@ -88,13 +88,13 @@ struct MemorySpec {
 ///  memory:             [bytes, bytes_per_second]
 struct CurveSpec {
   std::string operation;
-  std::string format;      ///< compute format: "bf16", "fp8", ...; "" for memory
-  std::string software;    ///< software generation the points were measured with
-  bool sustained = false;  ///< measured on a hot chip at its TDP; else in short runs at full clock
+  std::string format;    ///< compute format: "bf16", "fp8", ...; "" for memory
+  std::string software;  ///< software generation the points were measured with
   std::vector<std::vector<double>> points;
   FlopsPerSecond
       peak{};  ///< peak of the measured chip; 0 = the chip's. Keeps what-ifs apart from facts
   BytesPerSecond memory_bandwidth{};  ///< memory bandwidth of the measured chip; 0 = the chip's
+  bool sustained = false;  ///< measured on a hot chip at its TDP; else in short runs at full clock
 };
 
 struct DieSpec {

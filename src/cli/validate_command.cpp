@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -104,25 +105,33 @@ void print_commands(const std::vector<Ledger>& ledgers) {
   }
 }
 
+/// Rows of several releases often share their inputs: each run is made once.
 void run_jobs(std::vector<Ledger>& ledgers, const Arguments& a, const GlobalOptions& global) {
   struct Place {
-    std::size_t ledger, job;
+    std::size_t ledger, job, run;
+  };
+  struct Run {
+    std::string scenario;
+    LedgerJob job;
   };
   std::vector<Place> places;
-  std::vector<std::function<std::string()>> jobs;
-  std::vector<LedgerJob> asked;
+  std::vector<Run> runs;
+  std::map<std::string, std::size_t> known;
   for (std::size_t l = 0; l < ledgers.size(); ++l) {
     for (std::size_t j = 0; j < ledgers[l].jobs().size(); ++j) {
-      places.push_back({l, j});
-      asked.push_back(ledgers[l].jobs()[j]);
-      asked.back().overrides.insert(asked.back().overrides.end(), a.overrides.begin(),
-                                    a.overrides.end());
+      Run run{ledgers[l].spec().scenario, ledgers[l].jobs()[j]};
+      run.job.overrides.insert(run.job.overrides.end(), a.overrides.begin(), a.overrides.end());
+      const std::string key =
+          fmt::format("{}\n{}\n{}", run.scenario, fmt::join(run.job.overrides, "\n"),
+                      fmt::join(run.job.figures, " "));
+      const auto [it, added] = known.emplace(key, runs.size());
+      places.push_back({l, j, it->second});
+      if (added) runs.push_back(std::move(run));
     }
   }
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    jobs.emplace_back(
-        [&, i] { return predict(global, ledgers[places[i].ledger].spec().scenario, asked[i]); });
-  }
+  std::vector<std::function<std::string()>> jobs;
+  for (const Run& run : runs)
+    jobs.emplace_back([&run, &global] { return predict(global, run.scenario, run.job); });
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   std::vector<ChildOutcome> outcomes;
   {
@@ -130,16 +139,17 @@ void run_jobs(std::vector<Ledger>& ledgers, const Arguments& a, const GlobalOpti
     outcomes = run_in_children(jobs, a.jobs > 0 ? a.jobs : processors,
                                [&](std::size_t) { progress.step(); });
   }
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    Ledger& ledger = ledgers[places[i].ledger];
-    if (!outcomes[i].error.empty())
+  for (const Place& place : places) {
+    Ledger& ledger = ledgers[place.ledger];
+    const ChildOutcome& outcome = outcomes[place.run];
+    if (!outcome.error.empty())
       throw InternalError(fmt::format("{}, row '{}': {}", ledger.spec().info.name,
-                                      ledger.rows()[asked[i].row].name, outcomes[i].error));
-    const std::string& text = outcomes[i].text;
-    if (text.front() == kFigures)
-      ledger.answer(places[i].job, read_figures(text));
+                                      ledger.rows()[ledger.jobs()[place.job].row].name,
+                                      outcome.error));
+    if (outcome.text.front() == kFigures)
+      ledger.answer(place.job, read_figures(outcome.text));
     else
-      ledger.fail(places[i].job, text.substr(1));
+      ledger.fail(place.job, outcome.text.substr(1));
   }
   for (Ledger& ledger : ledgers) ledger.settle();
 }

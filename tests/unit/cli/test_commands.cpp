@@ -521,3 +521,36 @@ TEST_CASE("a mistyped trace format or generator gets the nearest word", "[cli][t
              Contains("did you mean 'permutation'?") &&
                  Contains("Run 'xpusim trace generate --help' for help."));
 }
+
+TEST_CASE("validate prints a ledger with its errors, and the command behind each row",
+          "[cli][validate]") {
+  const Outcome o = invoke("validate t4-korthikanti-layer");
+  CHECK(o.code == 0);
+  CHECK_THAT(o.out, Contains("combined ms, measured") && Contains("bound 3.65 %: met"));
+  const Outcome commands = invoke("validate t4-korthikanti-layer --row baseline --commands");
+  CHECK(commands.code == 0);
+  CHECK_THAT(commands.out, Contains("xpusim run korthikanti-2022-layer --set "));
+}
+
+TEST_CASE("validate refuses names, suites and rows that do not exist", "[cli][validate]") {
+  CHECK_THAT(invoke("validate t4-korthikanti-lyer").err,
+             Contains("did you mean 't4-korthikanti-layer'?"));
+  const Outcome suite = invoke("validate --suite trainin");
+  CHECK(suite.code == 2);
+  CHECK_THAT(suite.err, Contains("did you mean 'training'?"));
+  CHECK_THAT(invoke("validate t4-korthikanti-layer --row nobody").err, Contains("unknown-row"));
+}
+
+TEST_CASE("a missed bound exits 1 and says which ledger; the report is written all the same",
+          "[cli][validate]") {
+  const xpusim::test::TemporaryFolder folder;
+  // Ten times the kernels' launch gap: nobody's machine.
+  const Outcome o = invoke(
+      "validate t4-korthikanti-layer --set software.nvidia-megatron-2022.kernel_launch='\"1 ms\"' "
+      "--format markdown -o '" +
+      folder.path().string() + "'");
+  CHECK(o.code == 1);
+  CHECK_THAT(o.err, Contains("bound missed: t4-korthikanti-layer"));
+  CHECK_THAT(slurp(folder.path() / "validation.md"), Contains("validation.svg"));
+  CHECK_THAT(slurp(folder.path() / "validation.svg"), Contains("</svg>"));
+}

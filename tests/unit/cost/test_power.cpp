@@ -44,15 +44,19 @@ TEST_CASE("the clock does not slow what memory bounds until arithmetic becomes t
   CHECK(cost_at(205, op).duration == cost_at(0, op).duration);
 }
 
-TEST_CASE("durations at the rated power are the measured ones even where the clock throttles",
-          "[cost]") {
+TEST_CASE("the TDP limits the clock of a job; a short run on a cool chip has the full one",
+          "[cost][closed-form]") {
   ChipSpec chip = with_power();
   chip.power.per_flop["bf16"] =
       JoulesPerFlop(4e-12);  // 400 W of arithmetic at full clock: above the TDP
-  const OpCost rated = cost_at(0, kBig, chip);
-  CHECK(rated.clock < 1.0);
-  CHECK_THAT(rated.duration.value(), WithinRel(cost_at(0, kBig).duration.value(), 1e-12));
-  CHECK_THAT(100 + rated.energy.value() / rated.duration.value(), WithinRel(400, 1e-6));
+  const OpCost burst = CostModel(chip, {}, {.burst = true}).cost(kBig);
+  CHECK(burst.clock == 1.0);
+  const OpCost hot = cost_at(0, kBig, chip);
+  REQUIRE(hot.clock < 1.0);
+  const double c = hot.clock;
+  CHECK_THAT(hot.duration.value(), WithinRel(burst.duration.value() / c, 1e-9));
+  const double energy = burst.flops.value() * 4e-12 * c * c + burst.memory_bytes.value() * 10e-12;
+  CHECK_THAT(200 + energy / hot.duration.value(), WithinRel(400, 1e-6));
 }
 
 TEST_CASE("a lower cap is never faster, never above its watts and never below the lowest clock",

@@ -46,8 +46,8 @@ TEST_CASE("GPT-3 175B on 64 A100 (Korthikanti et al. 2022, Table 5)", "[validati
 }
 
 TEST_CASE("mean node power in training is within 10 % of the MLPerf logs", "[validation]") {
-  const double h100 = simulate_file("validation/mlperf-lora-h100.json").power->mean_node_w;
-  const double b200 = simulate_file("validation/mlperf-lora-b200.json").power->mean_node_w;
+  const double h100 = simulate_file("validation/base/mlperf-lora-h100.json").power->mean_node_w;
+  const double b200 = simulate_file("validation/base/mlperf-lora-b200.json").power->mean_node_w;
   // Whole-run means: four runs of 8 nodes, 7,034 to 7,282 W per node; ten runs of one node, 9,565
   // to 9,595 W.
   print_row("Llama-2-70B LoRA, node of 8 H100 (Dell XE9680)", h100,
