@@ -65,6 +65,7 @@ struct MeasurementFile {
   std::string_view format;           ///< name in measurement_formats()
   std::string document;              ///< file and header, as `sources` of a part cites it
   std::vector<Measurement> rows;     ///< in the file's order
+  bool sustained = false;            ///< on a hot chip, at the clock that its TDP leaves
   std::vector<std::string> ignored;  ///< what stands in the file and has no use here
 };
 struct MeasurementText {

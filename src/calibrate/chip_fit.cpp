@@ -18,16 +18,16 @@ constexpr std::size_t kFewestLarge = 3;
 
 SoftwareSpec no_software() { return {}; }
 
-/// Never throttled, no curves: what curves are corrections of.
+/// What curves are corrections of.
 ChipSpec roofline(ChipSpec chip) {
   chip.curves.clear();
-  chip.power.tdp = Watts(0);
   return chip;
 }
 
 ChipSpec ideal(ChipSpec chip) {
   chip = roofline(std::move(chip));
   for (const auto& [format, peak] : chip.peak) chip.efficiency.gemm[format] = 1;
+  chip.efficiency.gemm_accumulate = 1;
   for (const char* kind : {"forward", "backward", "mla"}) chip.efficiency.attention[kind] = 1;
   chip.efficiency.memory = 1;
   chip.efficiency.memory_half_size = Bytes(0);
@@ -73,7 +73,8 @@ void fit_share(Fit& fit, PartText& part, const Series& series, const Split& poin
   std::vector<double> reached;
   std::string rule;
   for (const std::size_t i : large_points(series.operation, ops, &rule))
-    if (const auto share = chip.share(ops[i], points.kept[i].seconds)) reached.push_back(*share);
+    if (const auto share = chip.share(ops[i], points.kept[i].seconds, series.sustained))
+      reached.push_back(*share);
   const std::string pointer = fmt::format("/efficiency/{}/{}", family, key);
   if (reached.empty()) {
     fit.result.notes.push_back(fmt::format(
@@ -88,6 +89,29 @@ void fit_share(Fit& fit, PartText& part, const Series& series, const Split& poin
   part.at(pointer) = value;
   keep(fit, part,
        {pointer, value, fmt::format("median of {} points, {}", reached.size(), rule),
+        series.document()},
+       share_text(value), old);
+}
+
+/// Rate of an accumulating GEMM over that of a plain one.
+void fit_accumulate(Fit& fit, PartText& part, const Series& series, const Split& points) {
+  const auto plain = fit.chip.efficiency.gemm.find(series.format);
+  if (plain == fit.chip.efficiency.gemm.end()) return;
+  std::map<std::string, double> shares;
+  const std::size_t constants = fit.result.constants.size();
+  PartText unused(PartKind::chip, part.name(), {});
+  fit_share(fit, unused, series, points, series.format, shares, "gemm_accumulate");
+  fit.result.constants.resize(constants);
+  if (shares.empty()) return;
+  const std::string pointer = "/efficiency/gemm_accumulate";
+  const std::string old = share_text(fit.chip.efficiency.gemm_accumulate);
+  const double value = rounded(std::min(1.0, shares.begin()->second / plain->second), 4);
+  fit.chip.efficiency.gemm_accumulate = value;
+  part.at(pointer) = value;
+  keep(fit, part,
+       {pointer, value,
+        fmt::format("share {} of large accumulating GEMMs over efficiency.gemm.{}",
+                    share_text(shares.begin()->second), series.format),
         series.document()},
        share_text(value), old);
 }
@@ -114,7 +138,9 @@ void fit_memory(Fit& fit, PartText& part, const Series& series, const Split& poi
 void fit_efficiency(Fit& fit, PartText& part, const Series& series, const Split& points) {
   const bool wide = series.format == "bf16" || series.format == "fp16";
   EfficiencySpec& e = fit.chip.efficiency;
-  if (series.operation == "gemm") {
+  if (series.operation == "gemm_accumulate") {
+    fit_accumulate(fit, part, series, points);
+  } else if (series.operation == "gemm") {
     fit_share(fit, part, series, points, series.format, e.gemm, "gemm");
   } else if (series.operation == "attention_prefill" && wide) {
     fit_share(fit, part, series, points, "forward", e.attention, "attention");
@@ -134,6 +160,7 @@ CurveSpec make_curve(const Fit& fit, const Series& series, const std::vector<Poi
   curve.operation = series.operation;
   curve.format = series.format;
   curve.software = software;
+  curve.sustained = series.sustained;
   for (const Point& p : points) {
     std::vector<double> row = p.shape;
     row.push_back(rounded(series.operation == "memory" ? p.shape[0] / p.seconds : p.seconds, 6));
@@ -150,6 +177,7 @@ Json curve_json(const Fit& fit, const CurveSpec& curve) {
   json["operation"] = curve.operation;
   if (!curve.format.empty()) json["format"] = curve.format;
   if (!curve.software.empty()) json["software"] = curve.software;
+  if (curve.sustained) json["sustained"] = true;
   const auto copy = [&](const char* key, const std::string& pointer) {
     if (const JsonValue* value = fit.base->root.at(pointer)) json[key] = value->text;
   };
@@ -180,7 +208,7 @@ CurveQuality judge(const Fit& fit, const Series& series, const Split& points, bo
   q.rows = series.rows;
   q.outliers = series.outliers;
   q.points = series.points.size();
-  const CostModel cost(roofline(fit.chip), no_software());
+  const CostModel cost(roofline(fit.chip), no_software(), {.burst = !series.sustained});
   const auto modelled = [&](const Point& p) {
     return cost.cost(operation_at(series, p)).duration.value();
   };
@@ -233,12 +261,23 @@ std::vector<std::size_t> large_points(const std::string& operation,
   return large;
 }
 
-IdealChip::IdealChip(const ChipSpec& chip) : cost_(ideal(chip), no_software()) {}
+IdealChip::IdealChip(const ChipSpec& chip) : cost_(ideal(chip), no_software(), {.burst = true}) {}
 
-std::optional<double> IdealChip::share(const ComputeOp& op, double seconds) const {
+std::optional<double> IdealChip::share(const ComputeOp& op, double seconds, bool sustained) const {
   const OpCost cost = cost_.cost(op);
   if (!cost.compute_bound) return std::nullopt;
-  return cost.duration.value() / seconds;
+  const ChipPowerSpec& power = cost_.chip().power;
+  double clock = 1;
+  const double memory = cost.memory_bytes.value() * power.per_memory_byte.value();
+  const double compute =
+      cost.energy.value() - memory - power.active.value() * cost.duration.value();
+  if (sustained && power.tdp.value() > 0 && compute > 0) {
+    const double left =
+        (power.tdp - power.idle - power.active).value() * seconds - memory;  // for arithmetic
+    clock = left > 0 ? std::pow(left / compute, 1 / (power.clock_exponent - 1)) : 0;
+    clock = std::clamp(clock, power.min_clock, 1.0);
+  }
+  return cost.duration.value() / (seconds * clock);
 }
 
 Stream fit_stream(const std::vector<Point>& points) {

@@ -24,6 +24,7 @@ struct Series {
   std::size_t rows = 0;
   std::size_t outliers = 0;         ///< rows far from the median of their shape
   std::set<std::string> documents;  ///< files that the rows came from
+  bool sustained = false;           ///< on a hot chip, at the clock that its TDP leaves
 
   [[nodiscard]] std::string name() const {
     return format.empty() ? operation : operation + " " + format;
@@ -40,7 +41,7 @@ struct Split {
 };
 [[nodiscard]] Split split(const Series&, const CalibrationOptions&);
 
-/// Of the operation's curve or its backward kernel; bytes per element from the format.
+/// Bytes per element follow from the format.
 [[nodiscard]] ComputeOp operation_at(const Series&, const Point&);
 /// "m 4096, n 4096, k 4096"
 [[nodiscard]] std::string shape_text(const std::string& operation, const std::vector<double>&);
@@ -53,11 +54,13 @@ struct Split {
                                                     const std::vector<ComputeOp>&,
                                                     std::string* rule = nullptr);
 /// Ideal duration over measured of one kernel, when arithmetic bounds it; nothing otherwise. The
-/// ideal is the tiled roofline with all efficiencies 1.
+/// ideal is the tiled roofline with all efficiencies 1. A sustained duration is first taken to full
+/// clock: at the measured duration t the chip draws its TDP when
+///   idle + active + (E_compute clock^(x-1) + E_memory) / t = TDP    (docs/model.md)
 class IdealChip {
  public:
   explicit IdealChip(const ChipSpec&);
-  [[nodiscard]] std::optional<double> share(const ComputeOp&, double seconds) const;
+  [[nodiscard]] std::optional<double> share(const ComputeOp&, double seconds, bool sustained) const;
 
  private:
   CostModel cost_;

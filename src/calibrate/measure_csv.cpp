@@ -12,9 +12,9 @@ namespace xpusim::calibration {
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kColumns{
-    "op",    "format",   "m",        "n",     "k",     "batch",   "sequence", "context",
-    "heads", "kv_heads", "head_dim", "bytes", "ranks", "seconds", "note"};
+constexpr std::array<std::string_view, 16> kColumns{
+    "op",      "format", "groups",   "m",        "n",     "k",     "batch",   "sequence",
+    "context", "heads",  "kv_heads", "head_dim", "bytes", "ranks", "seconds", "note"};
 
 /// A column as the file names it: "seconds [us]" is column seconds, factor 1e-6.
 struct Column {
@@ -135,6 +135,7 @@ void read_measure_csv(Reading& reading) {
                            csv.columns.span, "see tools/measure/README.md for the format");
   if (const std::string header = header_text(csv); !header.empty())
     reading.file.document += fmt::format(" ({})", header);
+  reading.file.sustained = csv.header_value("mode").starts_with("sustained");
   if (!op || !seconds) return;
   for (const Line& row : csv.rows) {
     if (reading.findings.enough()) return;

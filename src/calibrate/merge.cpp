@@ -60,9 +60,16 @@ std::string Series::document() const { return join({documents.begin(), documents
 std::vector<Series> merge(const std::vector<MeasurementFile>& files) {
   std::map<std::pair<std::string, std::string>, std::map<std::vector<double>, Rows>> all;
   std::map<std::pair<std::string, std::string>, std::set<std::string>> documents;
+  std::map<std::pair<std::string, std::string>, bool> sustained;
   for (const MeasurementFile& file : files) {
     for (const Measurement& m : file.rows) {
       const std::pair key{m.operation, m.format};
+      const bool hot = file.sustained && !find_measured_operation(m.operation)->collective;
+      if (sustained.try_emplace(key, hot).first->second != hot)
+        refuse("mixed-modes",
+               fmt::format("{} {} was measured in short runs and on a hot chip", m.operation,
+                           m.format),
+               m.span, "calibrate one of the two: sustained for training, burst for latency");
       Rows& rows = all[key][m.shape];
       if (rows.seconds.empty()) rows.span = m.span;
       rows.seconds.push_back(m.seconds);
@@ -71,7 +78,7 @@ std::vector<Series> merge(const std::vector<MeasurementFile>& files) {
   }
   std::vector<Series> series;
   for (const auto& [key, shapes] : all) {
-    Series s{key.first, key.second, {}, 0, 0, documents[key]};
+    Series s{key.first, key.second, {}, 0, 0, documents[key], sustained[key]};
     for (const auto& [shape, rows] : shapes) {
       const double middle = median(rows.seconds);
       s.points.push_back(
@@ -126,17 +133,14 @@ Split split(const Series& series, const CalibrationOptions& options) {
 }
 
 ComputeOp operation_at(const Series& series, const Point& point) {
-  const bool backward = series.operation == "attention_backward";
   CurveSpec curve;
-  curve.operation = backward ? "attention_prefill" : series.operation;
+  curve.operation = series.operation;
   curve.format = series.format;
   curve.points = {point.shape};
   // The memory curve holds rates, the others times.
   curve.points.front().push_back(series.operation == "memory" ? point.shape[0] / point.seconds
                                                               : point.seconds);
-  ComputeOp op = measured_points(curve).front().op;
-  if (backward) op.kind = OpKind::attention_backward;
-  return op;
+  return measured_points(curve).front().op;
 }
 
 std::string shape_text(const std::string& operation, const std::vector<double>& shape) {

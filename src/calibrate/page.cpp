@@ -151,7 +151,8 @@ std::string curve_spread(const ChipSpec& chip, std::string_view operation,
     for (const MeasuredPoint& p : points) ops.push_back(p.op);
     std::vector<double> shares;
     for (const std::size_t i : large_points(curve.operation, ops))
-      if (const auto share = ideal.share(ops[i], points[i].seconds)) shares.push_back(*share);
+      if (const auto share = ideal.share(ops[i], points[i].seconds, curve.sustained))
+        shares.push_back(*share);
     if (shares.empty()) continue;
     const auto [low, high] = std::minmax_element(shares.begin(), shares.end());
     parts.push_back(fmt::format("{} over {} large points{}", range(*low, *high), shares.size(),
@@ -177,17 +178,17 @@ std::string curve_text(const CurveSpec& curve) {
   std::vector<calibration::Point> points;
   for (const auto& row : curve.points)
     points.push_back({{row.begin(), row.end() - 1}, row.back(), {}});
-  return fmt::format("{} points, {}", points.size(),
-                     calibration::range_text(curve.operation, points));
+  return fmt::format("{} points, {}{}", points.size(),
+                     calibration::range_text(curve.operation, points),
+                     curve.sustained ? ", sustained" : "");
 }
 
 std::string residual_text(const ChipSpec& chip, const CurveSpec& curve) {
   ChipSpec plain = chip;
   plain.curves.clear();
-  plain.power.tdp = Watts(0);
   if (curve.peak.value() > 0) plain.peak[curve.format] = curve.peak;
   if (curve.memory_bandwidth.value() > 0) plain.memory.bandwidth = curve.memory_bandwidth;
-  const CostModel cost(plain, SoftwareSpec());
+  const CostModel cost(plain, SoftwareSpec(), {.burst = !curve.sustained});
   std::vector<double> errors;
   for (const MeasuredPoint& p : measured_points(curve))
     errors.push_back(cost.cost(p.op).duration.value() / p.seconds - 1);
@@ -201,10 +202,13 @@ void write_chip(std::ostream& out, Catalogue& catalogue, const std::string& name
   Table table(catalogue.document(PartKind::chip, name), chip.info);
   for (const auto& [format, share] : chip.efficiency.gemm)
     table.add_if_given("/efficiency/gemm/" + format, curve_spread(chip, "gemm", format));
+  table.add_if_given("/efficiency/gemm_accumulate");
   for (const auto& [kind, share] : chip.efficiency.attention) {
     const std::string spread = kind == "forward" ? curve_spread(chip, "attention_prefill", "bf16")
-                               : kind == "mla"   ? curve_spread(chip, "mla_decode", "bf16")
-                                                 : std::string();
+                               : kind == "backward"
+                                   ? curve_spread(chip, "attention_backward", "bf16")
+                               : kind == "mla" ? curve_spread(chip, "mla_decode", "bf16")
+                                               : std::string();
     table.add_if_given("/efficiency/attention/" + kind, spread);
   }
   table.add_if_given("/efficiency/memory", memory_spread(chip));

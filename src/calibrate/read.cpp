@@ -37,6 +37,7 @@ constexpr std::array kFormats{
 
 using Words = std::string_view;
 constexpr std::array<Words, 3> kGemm{"m", "n", "k"};
+constexpr std::array<Words, 4> kGrouped{"groups", "m", "n", "k"};
 constexpr std::array<Words, 5> kPrefill{"batch", "sequence", "heads", "kv_heads", "head_dim"};
 constexpr std::array<Words, 5> kDecode{"batch", "context", "heads", "kv_heads", "head_dim"};
 constexpr std::array<Words, 3> kMla{"batch", "context", "heads"};
@@ -44,8 +45,11 @@ constexpr std::array<Words, 1> kMemory{"bytes"};
 constexpr std::array<Words, 2> kCollective{"ranks", "bytes"};
 constexpr std::array kOperations{
     MeasuredOperation{"gemm", kGemm, "gemm"},
+    MeasuredOperation{"gemm_accumulate", kGemm, "gemm_accumulate"},
+    MeasuredOperation{"grouped_gemm", kGrouped, "grouped_gemm"},
+    MeasuredOperation{"grouped_gemm_accumulate", kGrouped, "grouped_gemm_accumulate"},
     MeasuredOperation{"attention_prefill", kPrefill, "attention_prefill"},
-    MeasuredOperation{"attention_backward", kPrefill, ""},
+    MeasuredOperation{"attention_backward", kPrefill, "attention_backward"},
     MeasuredOperation{"attention_decode", kDecode, "attention_decode"},
     MeasuredOperation{"mla_decode", kMla, "mla_decode"},
     MeasuredOperation{"memory", kMemory, "memory"},

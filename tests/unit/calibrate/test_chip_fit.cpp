@@ -111,8 +111,57 @@ TEST_CASE("attention gives forward and backward shares", "[calibrate][closed-for
   const ChipSpec chip = reload(c, again, "mine");
   CHECK(chip.efficiency.attention.at("forward") == Approx(0.5).epsilon(1e-3));
   CHECK(chip.efficiency.attention.at("backward") == Approx(0.4).epsilon(1e-3));
-  CHECK(chip.curves.size() == 1);  // the backward kernel has no curve of its own
+  CHECK(chip.curves.size() == 2);
   CHECK(quality_of(c, "attention_backward bf16") != nullptr);
+}
+
+TEST_CASE("a sustained run is taken to full clock before its share is fitted",
+          "[calibrate][closed-form]") {
+  // 1 pJ/FLOP, idle 50 W, TDP 110 W: what is left is 60 W, so 60 TFLOP/s at full clock. With
+  // exponent 3 and a kernel of 0.9 of 100 TFLOP/s, arithmetic draws 90 W c^3: c = (60 / 90)^(1/3).
+  const double clock = std::cbrt(60. / 90);
+  std::string rows;
+  for (const double m : {8192, 16384, 32768})
+    rows += gemm(m, 8192, 8192, 2 * m * 8192 * 8192 / (0.9 * 100e12 * clock));
+  CalibrationOptions options = one_unit();
+  for (const char* figure : {"power.tdp=110 W", "power.clock_exponent=3", "power.min_clock=0.1"})
+    options.figures.emplace_back(figure);
+  options.figures.emplace_back("power.per_flop.bf16=1 pJ/FLOP");
+  Catalogue catalogue = shipped(), again = shipped(), third = shipped();
+  const Calibration c = calibrate(
+      catalogue, {from_text("# mode: sustained 20 s\n" + std::string(kColumns) + rows)}, options);
+  const ChipSpec chip = reload(c, again, "mine");
+  CHECK(chip.efficiency.gemm.at("bf16") == Approx(0.9).epsilon(1e-3));
+  CHECK(chip.curves.at(0).sustained);
+  const CurveQuality* q = quality_of(c, "gemm bf16");
+  REQUIRE(q != nullptr);
+  CHECK(q->plain.worst < 2e-3);
+  // In a job the TDP holds the clock down: the measured duration comes out again.
+  ComputeOp op;
+  op.kind = OpKind::gemm;
+  op.m = op.n = op.k = 8192;
+  CHECK(CostModel(chip, SoftwareSpec()).cost(op).duration.value() ==
+        Approx(2 * 8192. * 8192 * 8192 / (90e12 * clock)).epsilon(2e-3));
+  // Burst and sustained rows of one kernel do not mix.
+  CHECK_THROWS_WITH(calibrate(third,
+                              {from_text("# mode: sustained 20 s\n" + std::string(kColumns) + rows),
+                               from_text(kColumns + rows)},
+                              options),
+                    Catch::Contains("short runs and on a hot chip"));
+}
+
+TEST_CASE("accumulating GEMMs give their rate over plain ones", "[calibrate][closed-form]") {
+  std::string text = kColumns;
+  for (const double m : {4096, 8192, 16384}) {
+    const double flops = 2 * m * 8192 * 8192;
+    text += gemm(m, 8192, 8192, flops / 80e12);
+    text += fmt::format("gemm_accumulate,bf16,{},8192,8192,,,,,,,,,{:.9g}\n", m, flops / 60e12);
+  }
+  Catalogue catalogue = shipped(), again = shipped();
+  const ChipSpec chip = reload(calibrate(catalogue, {from_text(text)}, one_unit()), again, "mine");
+  CHECK(chip.efficiency.gemm.at("bf16") == Approx(0.8).epsilon(1e-3));
+  CHECK(chip.efficiency.gemm_accumulate == Approx(0.75).epsilon(1e-3));
+  CHECK(chip.curves.size() == 2);
 }
 
 TEST_CASE("repeats give their median, rows far from it are counted", "[calibrate]") {
