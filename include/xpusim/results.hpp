@@ -24,7 +24,8 @@ struct TrainingResult {
         0;  ///< traffic of no known purpose (recorded traces); shown only when above 0
   } breakdown_s;
   struct Memory {
-    double parameters = 0, gradients = 0, optimizer = 0, activations = 0, total = 0, capacity = 0;
+    double parameters = 0, gradients = 0, optimizer = 0, activations = 0, buffers = 0, total = 0,
+           capacity = 0;
   } memory_bytes_per_chip;
 };
 /// Of many values of one kind.

@@ -378,7 +378,9 @@ struct SoftwareSpec {
   bool fused_norm = true;
   bool fused_activation = true;  ///< bias+GeLU / SwiGLU in one kernel
   bool fused_rope = true;
-  bool fused_cross_entropy = false;  ///< loss without FP32 copies of the logits
+  bool weight_gradient_placeholders = false;  ///< GEMMs that add to the main gradients leave an
+                                              ///< empty tensor of the weight's shape behind
+  bool fused_cross_entropy = false;           ///< loss without FP32 copies of the logits
   bool graph_capture = false;
   Seconds kernel_launch;        ///< device-side gap between dependent kernels
   Seconds graph_kernel_launch;  ///< same inside a captured graph

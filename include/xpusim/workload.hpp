@@ -137,7 +137,10 @@ struct ParallelLayout {
 struct MemoryPerDevice {
   std::uint32_t stage = 0;
   Bytes parameters, gradients, optimizer, activations;
-  [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + activations; }
+  Bytes buffers;  ///< gradients of activations, placeholders of weight gradients
+  [[nodiscard]] Bytes total() const {
+    return parameters + gradients + optimizer + activations + buffers;
+  }
 };
 /// Activations one micro-batch of one layer keeps for the backward pass on one device (Korthikanti
 /// et al. 2022).

@@ -123,6 +123,11 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
       field<&SoftwareSpec::fused_activation>("fused_activation",
                                              "Bias and GeLU, or SwiGLU, run in one kernel."),
       field<&SoftwareSpec::fused_rope>("fused_rope", "The rotary embedding runs in one kernel."),
+      field<&SoftwareSpec::weight_gradient_placeholders>(
+          "weight_gradient_placeholders",
+          "GEMMs that add to the main gradients leave an empty tensor of the weight's shape "
+          "behind, "
+          "one per shape."),
       field<&SoftwareSpec::fused_cross_entropy>(
           "fused_cross_entropy", "The loss is computed without FP32 copies of the logits."),
       field<&SoftwareSpec::graph_capture>("graph_capture",

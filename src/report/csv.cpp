@@ -80,6 +80,7 @@ void add_training(std::vector<Column>& columns) {
   memory("memory_gradients_bytes", &T::Memory::gradients);
   memory("memory_optimizer_bytes", &T::Memory::optimizer);
   memory("memory_activations_bytes", &T::Memory::activations);
+  memory("memory_buffers_bytes", &T::Memory::buffers);
   memory("memory_total_bytes", &T::Memory::total);
   memory("memory_capacity_bytes", &T::Memory::capacity);
 }

@@ -31,6 +31,7 @@ void fields(V& v, R& r) {
   v("gradients", r.gradients);
   v("optimizer", r.optimizer);
   v("activations", r.activations);
+  v("buffers", r.buffers);
   v("total", r.total);
   v.unless_zero("capacity", r.capacity);
 }

@@ -270,6 +270,7 @@ void add_memory(Builder& rows) {
   rows.part("gradients", Kind::bytes, memory(&M::gradients), total);
   rows.part("optimizer", Kind::bytes, memory(&M::optimizer), total);
   rows.part("activations", Kind::bytes, memory(&M::activations), total);
+  rows.part("buffers", Kind::bytes, memory(&M::buffers), total);
   rows.number("total", Kind::bytes, total);
   const auto capacity = [](const SystemResult& r) -> std::optional<double> {
     if (!r.training || r.training->memory_bytes_per_chip.capacity <= 0) return std::nullopt;

@@ -12,6 +12,7 @@ TrainingResult::Memory memory_of(const MemoryPerDevice& device, double dies, Byt
   memory.gradients = device.gradients.value() * dies;
   memory.optimizer = device.optimizer.value() * dies;
   memory.activations = device.activations.value() * dies;
+  memory.buffers = device.buffers.value() * dies;
   memory.total = device.total().value() * dies;
   memory.capacity = capacity.value();
   return memory;

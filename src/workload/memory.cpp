@@ -104,7 +104,8 @@ double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l
 /// pass runs.
 struct ChunkActivations {
   double kept = 0;
-  double working = 0;
+  double working = 0;    ///< kept activations that exist then: recomputed or fetched back
+  double gradients = 0;  ///< their gradients
 };
 
 double full_layer(const ModelSpec& model, int layer, const ParallelLayout& l, TrainingSpec t,
@@ -138,7 +139,8 @@ ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout&
         t.recompute == Recompute::full && (t.recompute_layers == 0 || index < t.recompute_layers);
     const bool offloaded = index < t.offload_layers;
     ++index;
-    double working = backward_buffers(model, layer, l, t);
+    double working = 0;
+    a.gradients = std::max(a.gradients, backward_buffers(model, layer, l, t));
     if (repeated || t.recompute != Recompute::full) {
       const double kept = layer_activations(model, layer, l, t, software).value();
       if (!offloaded) a.kept += kept;
@@ -156,19 +158,23 @@ ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout&
     const double logits = n * model.vocabulary / l.tensor;
     a.kept += (1 + model.mtp_layers) * (2 * bytes * n * model.hidden / shared +
                                         (software.fused_cross_entropy ? bytes : 4) * logits);
-    a.working = std::max(a.working, bytes * logits);  // their gradient
+    a.gradients = std::max(a.gradients, bytes * logits);
   }
   return a;
 }
 
-/// Largest sum of kept activations along the stage's schedule.
-double peak_activations(const ModelSpec& model, const ParallelLayout& l, const TrainingSpec& t,
-                        const SoftwareSpec& software, int stage) {
+/// Largest sum of kept activations along the stage's schedule, and the widest gradients of them.
+struct StageActivations {
+  double kept = 0, gradients = 0;
+};
+StageActivations peak_activations(const ModelSpec& model, const ParallelLayout& l,
+                                  const TrainingSpec& t, const SoftwareSpec& software, int stage) {
   std::vector<ChunkActivations> chunks;
-  double working = 0;
+  double working = 0, gradients = 0;
   for (int c = 0; c < l.virtual_stages; ++c) {
     chunks.push_back(chunk_activations(model, l, t, software, chunk_content(model, l, stage, c)));
     working = std::max(working, chunks.back().working);
+    gradients = std::max(gradients, chunks.back().gradients);
   }
   double now = 0, peak = 0;
   const std::vector<Pass> order = pipeline_schedule(l, stage);
@@ -178,7 +184,7 @@ double peak_activations(const ModelSpec& model, const ParallelLayout& l, const T
     now += (pass.kind == PassKind::forward ? 1 : -1) * chunks[pass.chunk].kept;
     peak = std::max(peak, now);
   }
-  return peak + working;
+  return {peak + working, gradients};
 }
 
 /// Gradients of weights that are added to the main gradients inside the GEMM leave a placeholder of
@@ -186,8 +192,9 @@ double peak_activations(const ModelSpec& model, const ParallelLayout& l, const T
 /// get_dummy_wgrad): together as large as the weights of one layer of each kind, experts counted
 /// once.
 double weight_gradient_buffers(const ModelSpec& model, const ParallelLayout& l,
-                               const TrainingSpec& t, const ChunkContent& content) {
-  if (t.frozen_base != 0) return 0;
+                               const TrainingSpec& t, const SoftwareSpec& software,
+                               const ChunkContent& content) {
+  if (t.frozen_base != 0 || !software.weight_gradient_placeholders) return 0;
   double dense = 0, experts = 0;
   for (const int layer : content.layers) {
     const LayerParameters q = layer_parameters(model, layer);
@@ -217,7 +224,7 @@ MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, co
   for (int c = 0; c < l.virtual_stages; ++c) {
     const ChunkContent content = chunk_content(model, l, stage, c);
     p += sharded_parameters(model, l, content);
-    buffers = std::max(buffers, weight_gradient_buffers(model, l, t, content));
+    buffers = std::max(buffers, weight_gradient_buffers(model, l, t, software, content));
     if (t.optimizer_sharding >= 3)
       gathered = std::max(gathered, gathered_parameters(model, l, t, content));
   }
@@ -236,10 +243,12 @@ MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, co
   const double compute = format_bytes(t.formats.compute) < 2 ? 2 : format_bytes(t.formats.compute);
   m.parameters = Bytes(weight * held(3) + std::min(weight, compute) * gathered);
   if (t.frozen_base == 0) {
-    m.gradients = Bytes(gradient * (held(2) + gathered) + buffers);
+    m.gradients = Bytes(gradient * (held(2) + gathered));
     m.optimizer = Bytes(states * held(1) * (1 - t.optimizer_offload));
   }
-  m.activations = Bytes(peak_activations(model, l, t, software, stage));
+  const StageActivations activations = peak_activations(model, l, t, software, stage);
+  m.activations = Bytes(activations.kept);
+  m.buffers = Bytes(activations.gradients + buffers);
   return m;
 }
 
@@ -394,10 +403,11 @@ MemoryPerDevice require_fit(const ModelSpec& model, const ParallelismSpec& p, co
       "does-not-fit",
       fmt::format(
           "does not fit: needs {:.1f} GiB per chip, has {:.1f} GiB: short by {:.1f} GiB "
-          "(stage {}: parameters {:.1f}, gradients {:.1f}, optimizer {:.1f}, activations {:.1f})",
+          "(stage {}: parameters {:.1f}, gradients {:.1f}, optimizer {:.1f}, activations {:.1f}, "
+          "buffers {:.1f})",
           gib(worst.total()), gib(capacity), gib(worst.total() - capacity), worst.stage,
-          gib(worst.parameters), gib(worst.gradients), gib(worst.optimizer),
-          gib(worst.activations)),
+          gib(worst.parameters), gib(worst.gradients), gib(worst.optimizer), gib(worst.activations),
+          gib(worst.buffers)),
       advice(model, p, t, software, devices, capacity));
 }
 

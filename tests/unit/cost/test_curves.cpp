@@ -188,6 +188,7 @@ TEST_CASE("a malformed curve is refused", "[cost][refusal]") {
         "a point of the gemm bf16 curve has 3 values, all of which must be above 0 / write 4 "
         "values per point");
   CHECK(refusal({"gem", "bf16", "", {{1, 2, 3, 4}}}) ==
-        "no curve of operation 'gem' / one of gemm, attention_prefill, attention_decode, "
+        "no curve of operation 'gem' / one of gemm, gemm_accumulate, grouped_gemm, "
+        "grouped_gemm_accumulate, attention_prefill, attention_backward, attention_decode, "
         "mla_decode, memory");
 }
