@@ -34,7 +34,7 @@ SystemResult big_system() {
                    .exposed_dp = 0.25,
                    .bubble = 0.5,
                    .optimizer = 0.125};
-  t.memory_bytes_per_chip = {16e9, 8e9, 24e9, 2e9, 50e9, 64e9};
+  t.memory_bytes_per_chip = {16e9, 8e9, 24e9, 2e9, 0, 50e9, 64e9};
   r.training = t;
   r.power = PowerResult{
       16000, 20000,
