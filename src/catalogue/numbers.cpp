@@ -85,7 +85,9 @@ std::vector<Leaf> leaves(const Document& document) {
 }
 
 NumberList::NumberList(const Document& document) {
-  if (document.kind == PartKind::scenario || document.kind == PartKind::table || document.kind == PartKind::validation) return;
+  if (document.kind == PartKind::scenario || document.kind == PartKind::table ||
+      document.kind == PartKind::validation)
+    return;
   sources_ = decode_info(document).sources;
   for (const Leaf& leaf : leaves(document)) {
     if (is_number(*leaf.value))

@@ -232,7 +232,8 @@ TEST_CASE("a job that does not fit is refused with the cheapest changes that mak
   CHECK(refusal([&] { (void)require_fit(m, p, t, {}, 64, capacity); }) ==
         "does not fit: needs 93.4 GiB per chip, has 80.0 GiB: short by 13.4 GiB (stage 0: "
         "parameters 8.0, gradients "
-        "16.1, optimizer 48.2, activations 21.0, buffers 0.2) / any of these fits: training.optimizer_sharding "
+        "16.1, optimizer 48.2, activations 21.0, buffers 0.2) / any of these fits: "
+        "training.optimizer_sharding "
         "1, or "
         "training.recompute \"full\", or parallelism.pipeline 4");
   p.tensor = 1;
