@@ -31,7 +31,7 @@ ValidationSpec sample() {
   time.figure = "training.step_time_s";
   time.unit = "ms";
   time.scale = 1e-3;
-  time.bound = 0.15;
+  time.bound = 0.16;
   spec.measures = {time};
   spec.columns = {column("case", LedgerRole::text),
                   column("TP", LedgerRole::set, {"parallelism.tensor", "model.m.heads"}),
@@ -69,7 +69,7 @@ TEST_CASE("a ledger turns cells into overrides and asks for the figures it needs
   CHECK(ledger.jobs()[0].figures == std::vector<std::string>{"training.step_time_s"});
 }
 
-TEST_CASE("mean error, bias and worst row are those computed by hand; calibration scores nothing",
+TEST_CASE("mean error, bias and worst row are those computed by hand, calibration scores nothing",
           "[validation][closed-form]") {
   Ledger ledger(sample());
   ledger.answer(0, {0.110});  // +10 %
@@ -89,7 +89,7 @@ TEST_CASE("mean error, bias and worst row are those computed by hand; calibratio
 
 TEST_CASE("a bound is missed by its error, and by a row that gave no prediction", "[validation]") {
   Ledger over(sample());
-  over.answer(0, {0.120});
+  over.answer(0, {0.130});
   over.answer(1, {0.160});
   over.answer(2, {0.050});
   over.settle();
@@ -186,7 +186,7 @@ TEST_CASE("rows kept by name bring their reference along", "[validation]") {
   CHECK(ledger.jobs().size() == 2);
 }
 
-TEST_CASE("every format shows a row; the plot has one point per scored value", "[validation]") {
+TEST_CASE("every format shows a row, the plot has one point per scored value", "[validation]") {
   Ledger ledger(sample());
   ledger.answer(0, {0.110});
   ledger.answer(1, {0.160});
