@@ -235,7 +235,7 @@ TEST_CASE("a part that nothing names is a note", "[catalogue][check]") {
   CHECK(result.exit_code == 0);
 }
 
-TEST_CASE("given files are checked alone; one that cannot be read is invalid input",
+TEST_CASE("given files are checked alone, one that cannot be read is invalid input",
           "[catalogue][check]") {
   Catalogue catalogue;
   parts::add_whole(catalogue, parts::chip(R"({"bf16": "500 TFLOP/s", "fp8": "1 TFLOP/s"})"));

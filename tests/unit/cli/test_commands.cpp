@@ -541,7 +541,7 @@ TEST_CASE("validate refuses names, suites and rows that do not exist", "[cli][va
   CHECK_THAT(invoke("validate t4-korthikanti-layer --row nobody").err, Contains("unknown-row"));
 }
 
-TEST_CASE("a missed bound exits 1 and says which ledger; the report is written all the same",
+TEST_CASE("a missed bound exits 1 and says which ledger, the report is written all the same",
           "[cli][validate]") {
   const xpusim::test::TemporaryFolder folder;
   // Ten times the kernels' launch gap: nobody's machine.

@@ -44,7 +44,7 @@ TEST_CASE("the clock does not slow what memory bounds until arithmetic becomes t
   CHECK(cost_at(205, op).duration == cost_at(0, op).duration);
 }
 
-TEST_CASE("the TDP limits the clock of a job; a short run on a cool chip has the full one",
+TEST_CASE("the TDP limits the clock of a job, a short run on a cool chip has the full one",
           "[cost][closed-form]") {
   ChipSpec chip = with_power();
   chip.power.per_flop["bf16"] =

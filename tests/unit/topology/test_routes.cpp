@@ -271,7 +271,7 @@ TEST_CASE("a group takes the fastest plane that connects it, never the managemen
   CHECK_FALSE(fabric.find_plane("ub").has_value());
 }
 
-TEST_CASE("equally fast planes: the first one is taken; no common plane: none", "[topology]") {
+TEST_CASE("equally fast planes: the first one is taken, no common plane: none", "[topology]") {
   PlaneSpec first = switch_plane(4), second = switch_plane(4);
   first.domain = second.domain = 4;
   second.name = "other";

@@ -206,7 +206,7 @@ TEST_CASE("uneven all-to-alls and gathers take the largest and the sum", "[trace
             .bytes == 40);
 }
 
-TEST_CASE("communicators come from the file, then from the trace; empty means all",
+TEST_CASE("communicators come from the file, then from the trace, empty means all",
           "[trace][replay]") {
   ChakraFile file = samples::file("r.et");
   ChakraNode node = samples::coll(0, ChakraCollective::all_reduce, 64);
@@ -296,7 +296,7 @@ TEST_CASE("a receive waits for its own dependencies and for the matching send", 
   CHECK(g.pair_classes[transfer.pairs].pairs.front().to == 1);
 }
 
-TEST_CASE("messages with one tag match first in, first out; tags match apart", "[trace][replay]") {
+TEST_CASE("messages with one tag match first in, first out, tags match apart", "[trace][replay]") {
   const TaskGraph g = replay(samples::trace(
       {with({samples::send(0, 1, 10, 5), samples::send(1, 1, 20, 6), samples::send(2, 1, 30, 5)}),
        with(

@@ -79,7 +79,7 @@ TEST_CASE("dropless routing holds the CPU back until the chip has routed", "[wor
   CHECK(dependencies(graph, 4).empty());
 }
 
-TEST_CASE("captured layers leave one launch and the experts' kernels; a captured step nothing",
+TEST_CASE("captured layers leave one launch and the experts' kernels, a captured step nothing",
           "[workload][host]") {
   const TaskGraph layers = with_host_tasks(sample(), eager(), GraphCapture::layers);
   CHECK(issue_seconds(layers, 0) == Approx(10e-6));

@@ -253,7 +253,7 @@ TEST_CASE("FLOPs of every mixer", "[workload][closed-form]") {
   CHECK(flops(Mixer::linear, 4096, causal) == 8 * (256 * (32 + 32) + 4 * 32 * 32));
 }
 
-TEST_CASE("a hybrid's forward pass sums its blocks; full recomputation repeats the scan",
+TEST_CASE("a hybrid's forward pass sums its blocks, full recomputation repeats the scan",
           "[workload][closed-form]") {
   ModelSpec m = small_dense();
   m.gated = false;
