@@ -45,15 +45,21 @@ TEST_CASE("GPT-3 175B on 64 A100 (Korthikanti et al. 2022, Table 5)", "[validati
   CHECK(selective.training->step_time_s < full.training->step_time_s);
 }
 
-TEST_CASE("mean node power in training is within 12 % of the MLPerf logs", "[validation]") {
+TEST_CASE("mean node power of H100 in training is within 10 % of the MLPerf logs", "[validation]") {
   const double h100 = simulate_file("validation/base/mlperf-lora-h100.json").power->mean_node_w;
+  // Whole-run means: four runs of 8 nodes, 7,034 to 7,282 W per node.
+  const double measured = (7196 + 7282 + 7084 + 7034) / 4.0;
+  print_row("Llama-2-70B LoRA, node of 8 H100 (Dell XE9680)", h100, measured, "W",
+            "MLPerf Training v4.1 power logs");
+  CHECK(std::abs(h100 / measured - 1) < 0.10);
+}
+
+// Missed, 10.7 % high: kernels are held at the TDP one by one. The tag goes when the bound is met.
+TEST_CASE("mean node power of B200 in training is within 10 % of the MLPerf logs",
+          "[validation][!shouldfail]") {
   const double b200 = simulate_file("validation/base/mlperf-lora-b200.json").power->mean_node_w;
-  // Whole-run means: four runs of 8 nodes, 7,034 to 7,282 W per node; ten runs of one node, 9,565
-  // to 9,595 W.
-  print_row("Llama-2-70B LoRA, node of 8 H100 (Dell XE9680)", h100,
-            (7196 + 7282 + 7084 + 7034) / 4.0, "W", "MLPerf Training v4.1 power logs");
-  print_row("Llama-2-70B LoRA, node of 8 B200 (Lenovo SR780a V3)", b200, (9565 + 9595) / 2.0, "W",
+  const double measured = (9565 + 9595) / 2.0;  // ten runs of one node, 9,565 to 9,595 W
+  print_row("Llama-2-70B LoRA, node of 8 B200 (Lenovo SR780a V3)", b200, measured, "W",
             "MLPerf Training v5.0 power logs");
-  CHECK(std::abs(h100 / ((7196 + 7282 + 7084 + 7034) / 4.0) - 1) < 0.12);
-  CHECK(std::abs(b200 / ((9565 + 9595) / 2.0) - 1) < 0.12);
+  CHECK(std::abs(b200 / measured - 1) < 0.10);
 }
