@@ -55,6 +55,25 @@ struct AttentionShape {
 [[nodiscard]] inline double linear_values(const LinearAttentionSpec& linear) {
   return static_cast<double>(linear.value_heads) * linear.value_dim;
 }
+/// A chunked scan as its kernels see it, whole model width, per token but for the state.
+struct ScanShape {
+  double channels = 0;  ///< of the short convolution
+  double values = 0;
+  double state = 0;  ///< elements of all heads' states
+  int chunk = 1;     ///< tokens
+  int convolution = 0;
+};
+[[nodiscard]] inline ScanShape scan_shape(const ModelSpec& model, Mixer mixer) {
+  if (mixer == Mixer::mamba) {
+    const MambaSpec& mamba = *model.mamba;
+    const double values = mamba_width(mamba);
+    return {mamba_channels(mamba), values, values * mamba.state, ssd_chunk, mamba.convolution};
+  }
+  const LinearAttentionSpec& linear = *model.linear_attention;
+  const double values = linear_values(linear);
+  return {linear_keys(linear) + values, values, values * linear.key_dim,
+          linear.convolution > 0 ? delta_chunk : lightning_chunk, linear.convolution};
+}
 /// GPT-3 class models (learned positions) train with dropout; Llama class models do not.
 [[nodiscard]] inline bool uses_dropout(const ModelSpec& model) {
   return model.learned_positions > 0;

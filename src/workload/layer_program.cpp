@@ -581,30 +581,13 @@ LayerEmitter::Gemm LayerEmitter::scan_output(Mixer mixer) const {
 /// ssd_combined.py: chunk state, state passing, chunk scan); backward it reads those, runs the
 /// chunk products again and writes gradients, 2.5 times the work of the forward pass as attention.
 void LayerEmitter::scan(Program& p, Mixer mixer, bool backward) {
-  double channels = 0, values = 0, state = 0;  // per token, and per chunk
-  double chunk = ssd_chunk;
-  int convolution = 0;
-  if (mixer == Mixer::mamba) {
-    const MambaSpec& mamba = *model_.mamba;
-    channels = mamba_channels(mamba);
-    values = mamba_width(mamba);
-    state = values * mamba.state;
-    convolution = mamba.convolution;
-  } else {
-    const LinearAttentionSpec& linear = *model_.linear_attention;
-    channels = linear_keys(linear) + linear_values(linear);
-    values = linear_values(linear);
-    state = values * linear.key_dim;
-    chunk = linear.convolution > 0 ? delta_chunk : lightning_chunk;
-    convolution = linear.convolution;
-  }
+  const ScanShape shape = scan_shape(model_, mixer);
   const double tp = layout_.tensor, a = activation_bytes_;
-  channels *= tokens_ / tp;
-  values *= tokens_ / tp;
-  const double states = state / tp * tokens_ / chunk * 4;
+  const double channels = shape.channels * tokens_ / tp, values = shape.values * tokens_ / tp;
+  const double states = shape.state / tp * tokens_ / shape.chunk * 4;
   const std::string suffix = backward ? " backward" : "";
   const std::string name = mixer == Mixer::mamba ? "mamba scan" : "linear attention scan";
-  if (convolution > 0) stream(p, "convolution" + suffix, channels * a * (backward ? 4 : 2));
+  if (shape.convolution > 0) stream(p, "convolution" + suffix, channels * a * (backward ? 4 : 2));
   ComputeOp op;
   op.kind = OpKind::memory;
   op.label = name + suffix;

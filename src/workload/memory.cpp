@@ -37,21 +37,11 @@ double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayo
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;  // one byte
   if (mixer == Mixer::none) return 0;
   if (mixer == Mixer::mamba || mixer == Mixer::linear) {
-    double channels = 0, values = 0, state = 0, chunk = 1;
-    if (mixer == Mixer::mamba) {
-      channels = mamba_channels(*model.mamba) + model.mamba->heads;
-      values = mamba_width(*model.mamba);
-      state = values * model.mamba->state;
-      chunk = ssd_chunk;
-    } else {
-      channels = linear_keys(*model.linear_attention) + linear_values(*model.linear_attention);
-      values = linear_values(*model.linear_attention);
-      state = values * model.linear_attention->key_dim;
-      chunk = model.linear_attention->convolution > 0 ? delta_chunk : lightning_chunk;
-    }
+    const ScanShape scan = scan_shape(model, mixer);
+    const double channels = scan.channels + (mixer == Mixer::mamba ? model.mamba->heads : 0);
     // Inputs of the convolution and of the scan, gate, scanned and normalised values, chunk states.
-    return total + dropped + bytes * n / tp * (2 * channels + 3 * values) +
-           4 * n / chunk * state / tp;
+    return total + dropped + bytes * n / tp * (2 * channels + 3 * scan.values) +
+           4 * n / scan.chunk * scan.state / tp;
   }
   const AttentionShape a = attention_shape(model);
   const double heads = a.heads / tp, kv_heads = kv_heads_per_rank(a, l.tensor);
@@ -236,7 +226,8 @@ MemoryPerDevice stage_memory(const ModelSpec& model, const ParallelLayout& l, co
     if (t.optimizer_sharding < stage_of_zero) return p.total();
     const int ranks = l.data * l.context;
     const double shard = t.optimizer_sharding >= 3 && l.shard > 0 ? l.shard : ranks;
-    return p.dense / shard + p.experts / std::min<double>(shard, l.expert_data);
+    // As many replicas of the experts as of the rest.
+    return p.dense / shard + p.experts / (l.expert_data * shard / ranks);
   };
   MemoryPerDevice m;
   m.stage = static_cast<std::uint32_t>(stage);

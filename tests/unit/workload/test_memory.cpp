@@ -216,6 +216,69 @@ TEST_CASE("more sharding or recomputation never needs more memory", "[workload][
   CHECK(total(p, t) < total(p, unsharded));
 }
 
+TEST_CASE("ZeRO-2 shards gradients, ZeRO-3 parameters, HSDP holds one copy per shard group",
+          "[workload][closed-form]") {
+  const ModelSpec m = small_moe();
+  TrainingSpec t = small_training();
+  t.prefetch = 0;
+  ParallelismSpec p;
+  p.expert = 2;
+  const auto at = [&](int zero, int shard) {
+    t.optimizer_sharding = zero;
+    p.shard = shard;
+    return training_memory(m, resolve_layout(m, p, t, 8), t, {}).front();
+  };
+  const ParallelLayout l = resolve_layout(m, p, t, 8);
+  ShardedParameters n;
+  for (int layer = 0; layer < m.layers; ++layer)
+    n += sharded_parameters(m, l, {{layer}, false, false});
+  n += sharded_parameters(m, l, {{}, true, true});
+  const double shared = n.dense / 8 + n.experts / 4;  // 8 data ranks, 4 hold the same experts
+  CHECK_THAT(at(1, 0).optimizer.value(), WithinRel(12 * shared, 1e-9));
+  CHECK_THAT(at(1, 0).gradients.value(), WithinRel(4 * n.total(), 1e-9));
+  CHECK_THAT(at(2, 0).gradients.value(), WithinRel(4 * shared, 1e-9));
+  CHECK_THAT(at(3, 0).optimizer.value(), WithinRel(12 * shared, 1e-9));
+  CHECK(at(3, 0).parameters < at(2, 0).parameters);
+  // Two replicas of everything, the experts too.
+  CHECK_THAT(at(3, 4).optimizer.value(), WithinRel(2 * 12 * shared, 1e-9));
+}
+
+TEST_CASE("buffers are the widest gradients of activations and one placeholder per weight",
+          "[workload][closed-form]") {
+  const ModelSpec m = small_dense();
+  TrainingSpec t = small_training();
+  const ParallelLayout l = resolve_layout(m, {}, t, 8);
+  const double n = static_cast<double>(t.micro_batch) * t.sequence;
+  const double gradients =
+      2 * n * std::max<double>(m.ffn * (m.gated ? 3 : 2), m.vocabulary);  // BF16; or the logits'
+  CHECK_THAT(training_memory(m, l, t, {}).front().buffers.value(), WithinRel(gradients, 1e-9));
+  SoftwareSpec fused;
+  fused.weight_gradient_placeholders = true;
+  const LayerParameters q = layer_parameters(m, 0);
+  CHECK_THAT(training_memory(m, l, t, fused).front().buffers.value(),
+             WithinRel(gradients + 2 * (q.attention + q.dense_ffn), 1e-9));
+}
+
+TEST_CASE("what is recomputed or quantised is not kept", "[workload][closed-form]") {
+  const ModelSpec m = small_dense();
+  TrainingSpec t = small_training();
+  SoftwareSpec flash;
+  const ParallelLayout l = resolve_layout(m, {}, t, 8);
+  const auto layer = [&] { return layer_activations(m, 0, l, t, flash).value(); };
+  const double n = static_cast<double>(t.micro_batch) * t.sequence, all = layer();
+  const double inputs = m.gated ? 2 : 1;
+  t.recompute = Recompute::selective;
+  t.recompute_modules = {"mlp"};
+  CHECK_THAT(all - layer(), WithinRel(2 * n * m.ffn * (inputs + 1), 1e-9));
+  t.recompute_modules = {"layernorm"};
+  CHECK_THAT(all - layer(), WithinRel(2 * 2 * n * m.hidden, 1e-9));  // outputs of both norms
+  t.recompute = Recompute::none;
+  t.formats.compute = "fp8";  // inputs of QKV, first and last matrix lose a byte, the output
+                              // projection keeps a narrow copy beside
+  const double heads = static_cast<double>(m.heads) * m.head_dim;
+  CHECK_THAT(all - layer(), WithinRel(n * (2 * m.hidden + m.ffn - heads), 1e-9));
+}
+
 TEST_CASE("a job that does not fit is refused with the cheapest changes that make it fit",
           "[workload][refusal]") {
   const ModelSpec m = model("Llama-2-70B");
