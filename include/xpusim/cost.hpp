@@ -81,6 +81,8 @@ class CostModel {
  private:
   struct Bounds;  ///< the two sides of the roofline of one kernel
   void apply_generation();
+  /// Whether the software generation states the efficiency of this attention kernel itself.
+  [[nodiscard]] bool generation_states_level(const ComputeOp&) const;
   [[nodiscard]] std::string resolve_format(const std::string& format) const;
   [[nodiscard]] double gemm_efficiency(const std::string& format) const;
   [[nodiscard]] double attention_efficiency(const ComputeOp&) const;

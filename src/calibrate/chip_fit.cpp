@@ -214,14 +214,15 @@ CurveQuality judge(const Fit& fit, const Series& series, const Split& points, bo
   };
   std::vector<double> plain, fitted, held;
   std::vector<ResidualCurve::Features> features;
-  std::vector<double> residuals;
+  std::vector<double> residuals, work;
   for (const Point& p : points.curve) {
     plain.push_back(error(modelled(p), p.seconds));
     features.push_back(curve_features(operation_at(series, p)));
     residuals.push_back(std::log(p.seconds / modelled(p)));
+    work.push_back(kernel_work(operation_at(series, p)));
   }
   q.plain = summarise(plain);
-  const ResidualCurve curve(q.name, features, residuals);
+  const ResidualCurve curve(q.name, features, residuals, work);
   for (std::size_t i = 0; i < points.curve.size(); ++i) {
     const Point& p = points.curve[i];
     double predicted = modelled(p);

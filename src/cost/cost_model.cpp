@@ -71,6 +71,16 @@ void CostModel::apply_generation() {
   }
 }
 
+bool CostModel::generation_states_level(const ComputeOp& op) const {
+  for (const KernelGenerationSpec& kernels : software_.kernels) {
+    if (kernels.chip != chip_.info.name) continue;
+    if (op.kind == OpKind::attention_forward)
+      return op.sequence > 1 && kernels.attention.contains("forward");
+    if (op.kind == OpKind::attention_backward) return kernels.attention.contains("backward");
+  }
+  return false;
+}
+
 void CostModel::note(std::string text) const {
   if (std::find(notes_.begin(), notes_.end(), text) == notes_.end())
     notes_.push_back(std::move(text));
@@ -203,10 +213,10 @@ void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
   }
   const Residual residual = curve->at(curve_features(op, own));
   double factor = residual.factor;
-  // Only the shape dependence carries over from the forward kernel; the large-size level of the
-  // backward one is its own efficiency.
-  if (op.kind == OpKind::attention_backward && !own)
-    factor /= std::exp(curve->largest_log_residual());
+  // Only the shape dependence carries over where the level is another's: to the backward kernel
+  // from the forward one, to a software generation from the one that was measured.
+  if ((op.kind == OpKind::attention_backward && !own) || generation_states_level(op))
+    factor /= std::exp(curve->level());
   b.compute *= factor;
   b.memory *= factor;
   b.measured = residual.inside && (own || op.kind != OpKind::attention_backward);

@@ -130,12 +130,15 @@ MeasuredPoint measured_point(const CurveSpec& spec, const std::vector<double>& r
 }  // namespace
 
 ResidualCurve::ResidualCurve(std::string name, std::vector<Features> features,
-                             std::vector<double> log_residuals)
+                             std::vector<double> log_residuals, const std::vector<double>& work)
     : name_(std::move(name)),
       features_(std::move(features)),
       log_residuals_(std::move(log_residuals)) {
-  if (features_.empty() || features_.size() != log_residuals_.size())
-    throw InternalError("a residual curve needs one residual per point and at least one point");
+  if (features_.empty() || features_.size() != log_residuals_.size() ||
+      features_.size() != work.size())
+    throw InternalError("a residual curve needs residual and work per point, and a point");
+  level_ = log_residuals_[static_cast<std::size_t>(
+      std::distance(work.begin(), std::max_element(work.begin(), work.end())))];
   low_ = high_ = features_.front();
   for (const Features& f : features_)
     for (std::size_t i = 0; i < f.size(); ++i) {
@@ -172,19 +175,6 @@ Residual ResidualCurve::at(const Features& where, int skip) const {
   const double fade = kFadeOctaves * std::log(2.0);
   const double log_residual = solve_intercept(a) / (1 + outside / (fade * fade));
   return {std::exp(log_residual), outside < 1e-12};
-}
-
-double ResidualCurve::largest_log_residual() const {
-  std::size_t best = 0;
-  double best_sum = -1e300;
-  for (std::size_t p = 0; p < features_.size(); ++p) {
-    const double sum = features_[p][0] + features_[p][1] + features_[p][2];
-    if (sum > best_sum) {
-      best_sum = sum;
-      best = p;
-    }
-  }
-  return log_residuals_[best];
 }
 
 std::string_view curve_operation(const ComputeOp& op) {
@@ -237,6 +227,11 @@ ResidualCurve::Features curve_features(const ComputeOp& op, bool own_curve) {
   return {};
 }
 
+double kernel_work(const ComputeOp& op) {
+  const double flops = op_flops(op).value();
+  return flops > 0 ? flops : op_bytes(op).value();
+}
+
 std::vector<MeasuredPoint> measured_points(const CurveSpec& spec) {
   check_curve(spec);
   std::vector<MeasuredPoint> points;
@@ -249,15 +244,16 @@ CurveSet::CurveSet(const ChipSpec& chip, const std::string& software,
   for (const CurveSpec& spec : chip.curves) {
     if (spec.points.empty()) continue;
     std::vector<ResidualCurve::Features> features;
-    std::vector<double> residuals;
+    std::vector<double> residuals, work;
     for (const MeasuredPoint& point : measured_points(spec)) {
       features.push_back(curve_features(point.op, true));
       residuals.push_back(std::log(point.seconds / modelled(spec, point.op)));
+      work.push_back(kernel_work(point.op));
     }
     const std::string name =
         spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
     Entry entry{spec.operation, spec.format,
-                ResidualCurve(name, std::move(features), std::move(residuals))};
+                ResidualCurve(name, std::move(features), std::move(residuals), work)};
     // A curve of the profile in use goes before those of other software generations.
     entries_.insert(spec.software == software ? entries_.begin() : entries_.end(),
                     std::move(entry));

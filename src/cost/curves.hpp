@@ -28,11 +28,13 @@ struct Residual {
 class ResidualCurve {
  public:
   using Features = std::array<double, 3>;
-  ResidualCurve(std::string name, std::vector<Features>, std::vector<double> log_residuals);
+  /// `work`: kernel_work of each point.
+  ResidualCurve(std::string name, std::vector<Features>, std::vector<double> log_residuals,
+                const std::vector<double>& work);
   /// At a shape; `skip` leaves one point out (for the leave-one-out test), -1 none.
   [[nodiscard]] Residual at(const Features&, int skip = -1) const;
-  /// Log residual of the point with the largest sum of features: the large-size end.
-  [[nodiscard]] double largest_log_residual() const;
+  /// Log residual of the point with the most work: the level that large sizes reach.
+  [[nodiscard]] double level() const { return level_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::size_t size() const { return features_.size(); }
   [[nodiscard]] const std::vector<Features>& features() const { return features_; }
@@ -43,6 +45,7 @@ class ResidualCurve {
   std::vector<Features> features_;
   std::vector<double> log_residuals_;
   Features low_{}, high_{};
+  double level_ = 0;
 };
 
 /// All curves of a chip, by operation and format, for one software profile.
@@ -69,6 +72,8 @@ class CurveSet {
 [[nodiscard]] std::string_view related_curve(std::string_view operation);
 /// Where an operation lies on its family's curve, or on the related one.
 [[nodiscard]] ResidualCurve::Features curve_features(const ComputeOp&, bool own_curve = true);
+/// FLOPs, or bytes where there are none: what a curve's points are ranked by.
+[[nodiscard]] double kernel_work(const ComputeOp&);
 /// Rows of a CurveSpec as operations (bytes per element from the format).
 [[nodiscard]] std::vector<MeasuredPoint> measured_points(const CurveSpec&);
 
