@@ -3,8 +3,10 @@
 #include <iostream>
 
 #include "cli/app.hpp"
+#include "cli/heap.hpp"
 
 int main(int argc, char** argv) {
+  xpusim::cli::prepare_heap();
   const int code = xpusim::cli::run_app(argc, argv);
   std::cout.flush();
   std::fflush(nullptr);
