@@ -120,6 +120,7 @@ struct Document {
   /// and `claims` are not inherited; everything else is merged, the child's keys win, arrays are
   /// replaced whole.
   std::vector<std::shared_ptr<const SourceText>> chain;
+  std::vector<std::string> bases;  ///< names of those that it extends, the nearest first
 };
 
 /// A name in a document that means another part: system.chip, planes[i].link, scenario.model, ...

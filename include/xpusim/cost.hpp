@@ -35,6 +35,7 @@ struct ComputeOp {
   double flops = 0;  ///< 0 = derived from the shape; set for roofline ops of a trace (kind memory)
   double memory_bytes = 0;   ///< 0 = derived from the shape
   bool accumulate = false;   ///< adds its result to an FP32 matrix
+  double efficiency = 1;     ///< share of the chip's sustained rates that this kernel reaches
   double operand_bytes = 2;  ///< bytes per stored operand element
   double output_bytes = 2;
   double seconds = 0;  ///< kind fixed

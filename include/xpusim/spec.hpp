@@ -53,6 +53,7 @@ struct PartInfo {
   std::vector<Provenance> sources;
   std::vector<Alternative> alternatives;
   std::vector<Claim> claims;
+  std::vector<std::string> bases;  ///< names of what it extends, the nearest first
 };
 
 // ---------------------------------------------------------------- chips and links
@@ -297,8 +298,9 @@ struct ModelSpec {
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;
-  int ffn = 0;        ///< dense FFN width (0 when every layer is MoE)
-  bool gated = true;  ///< three FFN matrices (SwiGLU) or two
+  int ffn = 0;                  ///< dense FFN width (0 when every layer is MoE)
+  bool gated = true;            ///< three FFN matrices (SwiGLU) or two
+  double activation_limit = 0;  ///< gate and up values are clamped to it (GPT-OSS); 0 = none
   int vocabulary = 0;
   bool tied_embedding = false;
   bool bias = false;      ///< linear layers carry biases (GPT-3)
@@ -378,6 +380,8 @@ struct SoftwareSpec {
   bool fused_norm = true;
   bool fused_activation = true;  ///< bias+GeLU / SwiGLU in one kernel
   bool fused_rope = true;
+  bool fused_experts = false;  ///< activation, biases and casts between the experts' matrices are
+                               ///< part of their grouped GEMMs
   bool weight_gradient_placeholders = false;  ///< GEMMs that add to the main gradients leave an
                                               ///< empty tensor of the weight's shape behind
   bool fused_cross_entropy = false;           ///< loss without FP32 copies of the logits
@@ -392,6 +396,9 @@ struct SoftwareSpec {
   double fragmentation = 0;             ///< share of the allocator's memory that tensors cannot use
   std::vector<KernelGenerationSpec>
       kernels;  ///< where this generation differs from the chip's file
+  std::map<std::string, double>
+      kernel_efficiency;  ///< share of the chip's sustained rates by kernel family: "scan",
+                          ///< "scan_backward", "permute"; 1 where absent
   CollectiveLibrarySpec collectives;
 };
 
@@ -451,9 +458,11 @@ struct FormatsSpec {
   std::string reduce = "";         ///< DP reduction on the wire; "" = same as gradients
   std::string optimizer = "fp32";  ///< each of the two moments and the master weights
   std::string attention = "bf16";
-  std::string dispatch = "";  ///< EP dispatch on the wire; "" = activations
-  std::string gather = "";    ///< parameter gather on the wire; "" = weights
-  std::string master = "";    ///< master weights; "" = optimizer
+  std::string dispatch = "";          ///< EP dispatch on the wire; "" = activations
+  std::string gather = "";            ///< parameter gather on the wire; "" = weights
+  std::string master = "";            ///< master weights; "" = optimizer
+  std::string activation_input = "";  ///< what the activation function keeps for its backward pass;
+                                      ///< "" = activations
 };
 
 struct TrainingSpec {

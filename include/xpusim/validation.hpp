@@ -55,6 +55,8 @@ struct MeasureSummary {
   std::size_t scored = 0;   ///< rows with prediction and measurement
   std::size_t missing = 0;  ///< rows that should have been scored and failed to run
   double mean_error = 0;    ///< mean of |error|
+  std::size_t known = 0;    ///< scored rows none of whose inputs were assumed
+  double known_error = 0;   ///< mean of |error| of those
   double bias = 0;          ///< mean of error
   double worst = 0;         ///< error of the row farthest off
   std::string worst_row;
@@ -62,6 +64,8 @@ struct MeasureSummary {
   std::size_t within = 0;       ///< changes: size within the factor
   bool bounded = false;
   bool met = true;
+  /// What the bound binds: rows whose inputs are all known, or all where there are none.
+  [[nodiscard]] double bounded_error() const { return known > 0 ? known_error : mean_error; }
 };
 struct OrderingSummary {
   std::size_t pairs = 0, right = 0;

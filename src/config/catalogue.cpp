@@ -278,6 +278,7 @@ struct Catalogue::State {
     document.file = file.name;
     for (File* link : chain) {
       document.chain.push_back(link->source);
+      if (link != chain.front()) document.bases.push_back(link->stem);
       diagnostics.append(link->findings);
     }
     check_identity(file, kind, diagnostics);

@@ -283,8 +283,8 @@ bool points_somewhere(const Document& document, const JsonMember& member, Diagno
 }
 
 PartInfo part_info(const Document& document, const Envelope& envelope, Diagnostics& diagnostics) {
-  PartInfo info{envelope.name,  envelope.title, envelope.description, document.file, {}, {},
-                envelope.claims};
+  PartInfo info{envelope.name,   envelope.title, envelope.description, document.file, {}, {},
+                envelope.claims, document.bases};
   if (const JsonValue* sources = document.root.find("sources")) {
     for (const JsonMember& member : sources->members) {
       if (!points_somewhere(document, member, diagnostics, "source")) continue;

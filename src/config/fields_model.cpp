@@ -112,6 +112,11 @@ const StructInfo& StructTable<ModelSpec>::info() {
       field<&ModelSpec::bias>("bias", "Linear layers carry biases."),
       field<&ModelSpec::qkv_bias>("qkv_bias", "The query, key and value projections carry biases."),
       field<&ModelSpec::qk_norm>("qk_norm", "Queries and keys are normalised per head."),
+      field<&ModelSpec::activation_limit>(
+          "activation_limit",
+          "Values before the activation function are clamped to it, in kernels of their own where "
+          "the experts are not fused; 0 = no clamp.")
+          .non_negative(),
       field<&ModelSpec::window>("window", "Tokens that sliding-window attention sees; 0 = all.")
           .non_negative(),
       field<&ModelSpec::window_every>(

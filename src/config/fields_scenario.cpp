@@ -73,6 +73,11 @@ const StructInfo& StructTable<FormatsSpec>::info() {
       field<&FormatsSpec::gather>("gather",
                                   "Format of the parameter gather on the wire; empty = as weights.")
           .one_of(storage_formats_or_none),
+      field<&FormatsSpec::activation_input>(
+          "activation_input",
+          "Format in which the inputs of activation functions are kept for the backward pass; "
+          "empty = as activations.")
+          .one_of(storage_formats_or_none),
       field<&FormatsSpec::master>("master", "Format of the master weights; empty = as optimizer.")
           .one_of(storage_formats_or_none),
   };

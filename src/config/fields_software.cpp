@@ -123,6 +123,10 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
       field<&SoftwareSpec::fused_activation>("fused_activation",
                                              "Bias and GeLU, or SwiGLU, run in one kernel."),
       field<&SoftwareSpec::fused_rope>("fused_rope", "The rotary embedding runs in one kernel."),
+      field<&SoftwareSpec::fused_experts>(
+          "fused_experts",
+          "Activation, biases and casts between the experts' matrices are part of their grouped "
+          "GEMMs."),
       field<&SoftwareSpec::weight_gradient_placeholders>(
           "weight_gradient_placeholders",
           "GEMMs that add to the main gradients leave an empty tensor of the weight's shape "
@@ -159,6 +163,11 @@ const StructInfo& StructTable<SoftwareSpec>::info() {
           .share_or_none(),
       field<&SoftwareSpec::kernels>("kernels",
                                     "Chips whose kernel efficiencies differ from the chip's file."),
+      field<&SoftwareSpec::kernel_efficiency>(
+          "kernel_efficiency",
+          "Share of the chip's sustained rates that a family of kernels reaches; 1 where absent.")
+          .keyed_by(kernel_families)
+          .share(),
       field<&SoftwareSpec::collectives>("collectives", "The collective library."),
   };
   static constexpr StructInfo info{

@@ -116,6 +116,7 @@ inline constexpr std::array<Word, 3> placements{"packed", "spread", "explicit"};
 inline constexpr std::array<Word, 3> comm_size_conventions{"automatic", "collective_size",
                                                            "one_rank_input"};
 /// Formats that a chip computes in.
+inline constexpr std::array<Word, 3> kernel_families{"scan", "scan_backward", "permute"};
 inline constexpr std::array<Word, 12> compute_formats{"bf16", "fp16",  "fp8",   "int8",
                                                       "fp4",  "mxfp8", "mxfp4", "nvfp4",
                                                       "int4", "tf32",  "fp32",  "fp64"};

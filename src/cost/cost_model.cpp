@@ -43,7 +43,7 @@ struct CostModel::Bounds {
 CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
     : chip_(chip), efficiency_(chip.efficiency), software_(software), options_(options) {
   curves_ = std::make_shared<const CurveSet>(
-      chip_, software_.info.name, [this](const CurveSpec& curve, const ComputeOp& op) {
+      chip_, software_, [this](const CurveSpec& curve, const ComputeOp& op) {
         // Curves are measured on whole packages, at the figures they state: a what-if on the chip
         // scales with the roofline.
         CostModel package(*this);
@@ -269,6 +269,8 @@ void CostModel::settle_clock(const ComputeOp& op, const Bounds& b, OpCost& cost)
 OpCost CostModel::cost(const ComputeOp& op) const {
   Bounds b = bounds(op);
   apply_curve(op, b);
+  b.compute /= op.efficiency;
+  b.memory /= op.efficiency;
   OpCost cost;
   cost.flops = Flops(b.flops);
   cost.memory_bytes = Bytes(b.bytes);

@@ -239,9 +239,26 @@ std::vector<MeasuredPoint> measured_points(const CurveSpec& spec) {
   return points;
 }
 
-CurveSet::CurveSet(const ChipSpec& chip, const std::string& software,
+namespace {
+/// How far a curve's generation is from the profile in use: 0 its own, then those it extends, then
+/// all others.
+std::size_t distance_to(const SoftwareSpec& software, const std::string& generation) {
+  if (generation == software.info.name) return 0;
+  const auto& bases = software.info.bases;
+  return 1 + static_cast<std::size_t>(
+                 std::distance(bases.begin(), std::find(bases.begin(), bases.end(), generation)));
+}
+}  // namespace
+
+CurveSet::CurveSet(const ChipSpec& chip, const SoftwareSpec& software,
                    const ModelledSeconds& modelled) {
-  for (const CurveSpec& spec : chip.curves) {
+  std::vector<const CurveSpec*> nearest;
+  for (const CurveSpec& spec : chip.curves) nearest.push_back(&spec);
+  std::stable_sort(nearest.begin(), nearest.end(), [&](const CurveSpec* a, const CurveSpec* b) {
+    return distance_to(software, a->software) < distance_to(software, b->software);
+  });
+  for (const CurveSpec* curve : nearest) {
+    const CurveSpec& spec = *curve;
     if (spec.points.empty()) continue;
     std::vector<ResidualCurve::Features> features;
     std::vector<double> residuals, work;
@@ -252,11 +269,8 @@ CurveSet::CurveSet(const ChipSpec& chip, const std::string& software,
     }
     const std::string name =
         spec.format.empty() ? spec.operation : spec.operation + " " + spec.format;
-    Entry entry{spec.operation, spec.format,
-                ResidualCurve(name, std::move(features), std::move(residuals), work)};
-    // A curve of the profile in use goes before those of other software generations.
-    entries_.insert(spec.software == software ? entries_.begin() : entries_.end(),
-                    std::move(entry));
+    entries_.push_back({spec.operation, spec.format,
+                        ResidualCurve(name, std::move(features), std::move(residuals), work)});
   }
 }
 

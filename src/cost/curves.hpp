@@ -53,7 +53,7 @@ class CurveSet {
  public:
   using ModelledSeconds = std::function<double(const CurveSpec&, const ComputeOp&)>;
   /// Throws InputError for a row of the wrong length or a value that is not above 0.
-  CurveSet(const ChipSpec&, const std::string& software, const ModelledSeconds&);
+  CurveSet(const ChipSpec&, const SoftwareSpec&, const ModelledSeconds&);
   /// The curve of an operation and format, or null.
   [[nodiscard]] const ResidualCurve* find(std::string_view operation,
                                           std::string_view format) const;

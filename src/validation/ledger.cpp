@@ -226,6 +226,10 @@ std::vector<MeasureSummary> Ledger::summaries() const {
         ++s.scored;
         s.mean_error += std::abs(*error);
         s.bias += *error;
+        if (row.status == RowStatus::scored) {
+          ++s.known;
+          s.known_error += std::abs(*error);
+        }
         if (s.worst_row.empty() || std::abs(*error) > std::abs(s.worst)) {
           s.worst = *error;
           s.worst_row = row.name;
@@ -236,8 +240,9 @@ std::vector<MeasureSummary> Ledger::summaries() const {
       s.mean_error /= static_cast<double>(s.scored);
       s.bias /= static_cast<double>(s.scored);
     }
+    if (s.known > 0) s.known_error /= static_cast<double>(s.known);
     s.bounded = m.bound > 0 || m.share > 0 || m.wrong_signs >= 0;
-    s.met = (m.bound <= 0 || s.mean_error <= m.bound) &&
+    s.met = (m.bound <= 0 || s.bounded_error() <= m.bound) &&
             (m.share <= 0 ||
              static_cast<double>(s.within) >= m.share * static_cast<double>(s.scored)) &&
             (m.wrong_signs < 0 || s.wrong_signs <= static_cast<std::size_t>(m.wrong_signs)) &&

@@ -6,14 +6,11 @@ namespace xpusim {
 
 namespace {
 
-/// Adapters of rank 16 beside the attention projections, as in MLPerf Training's Llama-2-70B LoRA
-/// benchmark (mlcommons/training llama2_70b_lora): A is replicated or split like the matrix beside
-/// it.
+/// A is replicated or split like the matrix beside it.
 double adapter_parameters(const ModelSpec& model, const ParallelLayout& l) {
-  constexpr double kRank = 16;
   const AttentionShape a = attention_shape(model);
   const double qkv = a.heads * a.key_dim + 2.0 * a.kv_heads * a.key_dim;
-  return kRank *
+  return kAdapterRank *
          (2.0 * model.hidden + (qkv + static_cast<double>(a.heads) * a.value_dim) / l.tensor);
 }
 

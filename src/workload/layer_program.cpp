@@ -44,11 +44,12 @@ Stream stream_of(GroupKind kind) {
 }
 
 std::uint32_t OpTable::id(const ComputeOp& op) {
-  const std::string key = fmt::format(
-      "{} {} {} {},{},{},{} {},{},{},{},{},{},{} {} {} {} {} {} {} {}", static_cast<int>(op.kind),
-      op.label, op.format, op.m, op.n, op.k, op.count, op.batch, op.sequence, op.context, op.heads,
-      op.kv_heads, op.head_dim, op.v_dim, op.flops, op.memory_bytes, op.operand_bytes,
-      op.output_bytes, op.seconds, op.kernels, op.accumulate);
+  const std::string key =
+      fmt::format("{} {} {} {},{},{},{} {},{},{},{},{},{},{} {} {} {} {} {} {} {} {}",
+                  static_cast<int>(op.kind), op.label, op.format, op.m, op.n, op.k, op.count,
+                  op.batch, op.sequence, op.context, op.heads, op.kv_heads, op.head_dim, op.v_dim,
+                  op.flops, op.memory_bytes, op.operand_bytes, op.output_bytes, op.seconds,
+                  op.kernels, op.accumulate, op.efficiency);
   const auto [it, added] = ids_.emplace(key, static_cast<std::uint32_t>(ops_.size()));
   if (added) ops_.push_back(op);
   return it->second;
@@ -81,13 +82,20 @@ void LayerEmitter::run(Program& p, const ComputeOp& op) {
   p.steps.push_back({StepKind::run, ops_.id(op), 0});
 }
 
-void LayerEmitter::stream(Program& p, const std::string& name, double bytes, int kernels) {
+double LayerEmitter::kernel_efficiency(const std::string& family) const {
+  const auto it = software_.kernel_efficiency.find(family);
+  return it == software_.kernel_efficiency.end() ? 1.0 : it->second;
+}
+
+void LayerEmitter::stream(Program& p, const std::string& name, double bytes, int kernels,
+                          const std::string& family) {
   ComputeOp op;
   op.kind = OpKind::memory;
   op.label = name;
   op.format = training_.formats.activations;
   op.memory_bytes = bytes;
   op.kernels = kernels;
+  op.efficiency = kernel_efficiency(family);
   run(p, op);
 }
 
@@ -124,13 +132,16 @@ ComputeOp gemm_op(const std::string& label, const std::string& format, double m,
 }  // namespace
 
 /// A compute format narrower than the stored activations needs a cast, and a transposed copy for
-/// the weight gradient. One scale for the whole tensor asks for its maximum first, which reads it
-/// once more; block formats find theirs as they go (Transformer Engine, current scaling and MXFP8).
+/// the weight gradient, unless the weights are frozen. One scale for the whole tensor asks for its
+/// maximum first, which reads it once more; block formats find theirs as they go (Transformer
+/// Engine, current scaling and MXFP8).
 void LayerEmitter::cast(Program& p, const Gemm& g, double elements) {
   const double narrow = format_bytes(g.format);
   if (narrow >= activation_bytes_) return;
   const bool whole_tensor = g.format == "fp8" || g.format == "int8";
-  stream(p, g.name + " cast", elements * ((whole_tensor ? 2 : 1) * activation_bytes_ + 2 * narrow),
+  const double copies = training_.frozen_base != 0 ? 1 : 2;
+  stream(p, g.name + " cast",
+         elements * ((whole_tensor ? 2 : 1) * activation_bytes_ + copies * narrow),
          whole_tensor ? 2 : 1);
 }
 
@@ -162,6 +173,32 @@ void LayerEmitter::gemm_wgrad(Program& p, const Gemm& g) {
   p.steps.back().weight_gradient = true;
 }
 
+/// The adapter beside a frozen matrix: dropout of the input (with its mask, one byte), two thin
+/// matrices, and a sum with the matrix' own output (NeMo, ParallelLinearAdapter); backward both
+/// gradients of both, the dropout's, and a sum with the matrix' own input gradient.
+void LayerEmitter::adapter(Program& p, const Gemm& g, bool backward) {
+  if (training_.frozen_base == 0) return;
+  const auto thin = [&](const char* name, double m, double n, double k) {
+    ComputeOp op = gemm_op(name, training_.formats.activations, m, n, k);
+    op.output_bytes = activation_bytes_;
+    run(p, op);
+  };
+  const double masked = 2 * activation_bytes_ + 1, summed = 3 * activation_bytes_;
+  if (backward) {
+    thin("adapter dgrad", g.rows, kAdapterRank, g.out);
+    thin("adapter wgrad", kAdapterRank, g.out, g.rows);
+    thin("adapter dgrad", g.rows, g.in, kAdapterRank);
+    thin("adapter wgrad", g.in, kAdapterRank, g.rows);
+    stream(p, "adapter dropout backward", g.rows * g.in * masked);
+    stream(p, "adapter sum backward", g.rows * g.in * summed);
+  } else {
+    stream(p, "adapter dropout", g.rows * g.in * masked);
+    thin("adapter", g.rows, kAdapterRank, g.in);
+    thin("adapter", g.rows, g.out, kAdapterRank);
+    stream(p, "adapter sum", g.rows * g.out * summed);
+  }
+}
+
 /// The three GEMMs of the local experts; rows is per expert.
 void LayerEmitter::grouped(Program& p, const Gemm& g, const char* pass) {
   const std::string kind = pass;
@@ -172,7 +209,10 @@ void LayerEmitter::grouped(Program& p, const Gemm& g, const char* pass) {
   op.count = model_.moe->experts / layout_.expert;
   op.output_bytes = kind == "wgrad" ? 2 * gradient_bytes_ : activation_bytes_;
   op.accumulate = kind == "wgrad" && gradient_bytes_ >= 4;
-  if (kind != "wgrad")
+  // Fused, what comes out of the activation is quantised there.
+  const bool first = g.name == "experts first matrix";
+  const bool written_narrow = software_.fused_experts && (kind == "forward") != first;
+  if (kind != "wgrad" && !written_narrow)
     cast(p, g, g.rows * static_cast<double>(op.count) * (kind == "forward" ? g.in : g.out));
   run(p, op);
   p.steps.back().weight_gradient = kind == "wgrad";
@@ -327,6 +367,9 @@ ComputeOp LayerEmitter::fused_attention(OpKind kind, bool windowed) const {
     const double w = model_.window, pairs = share * w * (training_.sequence - w / 2);
     op.flops = (backward ? 2.5 : 1.0) * 2 * static_cast<double>(op.batch * op.heads) * pairs *
                (a.key_dim + a.value_dim);
+    // Kernels work on whole tiles: a tile of queries meets the keys of its window and of itself.
+    constexpr double kTile = 128;
+    op.efficiency = w / std::min<double>(w + kTile, training_.sequence);
   }
   return op;
 }
@@ -491,12 +534,14 @@ void LayerEmitter::attention_forward(Program& p, bool windowed) {
   norm(p, false);
   for (const Gemm& g : latent_projections()) gemm_forward(p, g);
   gather_and_multiply(p, attention_input_width(), query_key_value(), false);
+  for (const Gemm& g : query_key_value()) adapter(p, g, false);
   head_norm(p, false);
   rope(p, false);
   if (all_gather) communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
   if (by_heads) exchange_heads(p, false);
   core_attention(p, windowed);
   if (by_heads) exchange_heads(p, true);
+  adapter(p, output_projection(), false);
   multiply_and_scatter(p, output_projection(), false);
   add_residual(p, false);
 }
@@ -509,6 +554,7 @@ void LayerEmitter::attention_backward(Program& p, bool windowed) {
   // The gradient of the row-parallel output.
   gather_and_multiply(p, model_.hidden, {output_projection()}, true);
   gemm_wgrad(p, output_projection());
+  adapter(p, output_projection(), true);
   if (recomputes(training_, "layernorm")) norm(p, false);
   if (model_.mla && recomputes(training_, "mla_up_proj")) {
     for (const Gemm& g : query_key_value()) gemm_forward(p, g);
@@ -527,6 +573,7 @@ void LayerEmitter::attention_backward(Program& p, bool windowed) {
   // Sequence parallelism keeps only its own rows of the input: they are gathered again for the
   // weight gradient, under the input gradient (Korthikanti et al. 2022, section 4.2.2).
   column_backward(p, attention_input_width(), query_key_value());
+  for (const Gemm& g : query_key_value()) adapter(p, g, true);
   for (const Gemm& g : latent_projections()) {
     gemm_dgrad(p, g);
     gemm_wgrad(p, g);
@@ -576,10 +623,27 @@ LayerEmitter::Gemm LayerEmitter::scan_output(Mixer mixer) const {
           double(model_.hidden), width / layout_.tensor, training_.formats.compute};
 }
 
-/// The short convolution, the chunked scan and the gated norm. The scan reads and writes its inputs
-/// and outputs, and passes one FP32 state per chunk through memory twice (state-spaces/mamba,
-/// ssd_combined.py: chunk state, state passing, chunk scan); backward it reads those, runs the
-/// chunk products again and writes gradients, 2.5 times the work of the forward pass as attention.
+namespace {
+/// Passes of a scan over memory: over the chunks' FP32 states, and over tensors of the values'
+/// size.
+struct ScanTraffic {
+  double states = 0, values = 0;
+};
+/// Mamba-2 (state-spaces/mamba, ssd_combined.py): forward, chunk state writes, state passing reads
+/// and writes, chunk scan reads the states; the values are read twice, the output written.
+/// Backward the first three again; dstates written; state passing backward reads both and writes;
+/// dx, dB and dC read one each, and the decay's gradient one: 10. Values and their gradients: 9.
+/// Linear attention writes and reads one state (flash-linear-attention, chunk_fwd_h and
+/// chunk_fwd_o); backward 2.5 times that, as attention.
+ScanTraffic scan_traffic(Mixer mixer, bool backward) {
+  if (mixer == Mixer::mamba) return backward ? ScanTraffic{10, 9} : ScanTraffic{4, 2};
+  return backward ? ScanTraffic{5, 4} : ScanTraffic{2, 1};
+}
+}  // namespace
+
+/// The short convolution, the chunked scan and the gated norm. The scan reads its inputs
+/// (values among them), and passes one FP32 state per chunk through memory several times; backward
+/// its products are 2.5 times those of the forward pass, as attention's.
 void LayerEmitter::scan(Program& p, Mixer mixer, bool backward) {
   const ScanShape shape = scan_shape(model_, mixer);
   const double tp = layout_.tensor, a = activation_bytes_;
@@ -594,8 +658,10 @@ void LayerEmitter::scan(Program& p, Mixer mixer, bool backward) {
   op.format = training_.formats.activations;
   op.flops = (backward ? 2.5 : 1.0) *
              mixer_flops_per_token(model_, mixer, training_.sequence).value() * tokens_ / tp;
-  op.memory_bytes = (backward ? 2.5 : 1.0) * ((channels + values) * a + 2 * states);
+  const ScanTraffic passes = scan_traffic(mixer, backward);
+  op.memory_bytes = (channels + passes.values * values) * a + passes.states * states;
   op.kernels = backward ? 8 : 5;
+  op.efficiency = kernel_efficiency(backward ? "scan_backward" : "scan");
   run(p, op);
   stream(p, "gated norm" + suffix, values * a * (backward ? 5 : 3));
 }
@@ -690,6 +756,29 @@ std::vector<LayerEmitter::Gemm> LayerEmitter::router_matrices() const {
   return gemms;
 }
 
+/// Between the matrices of the experts. Fused, it is part of their grouped GEMMs; otherwise values
+/// that are clamped first (chunk, two clamps, joined again) pass through memory for that.
+void LayerEmitter::expert_activation(Program& p, double rows, bool backward) {
+  if (software_.fused_experts) return;
+  const double width = double(model_.moe->ffn) / layout_.expert_tensor;
+  // Clamps read and write gate and up, joining them does so again; backward the mask and the
+  // gradient are read and the gradient written.
+  if (model_.activation_limit > 0)
+    stream(p, backward ? "experts clamp backward" : "experts clamp",
+           rows * width * activation_bytes_ * (backward ? 6 : 8), backward ? 2 : 3);
+  activation(p, rows, width, backward);
+}
+
+/// The bias of the experts' last matrix, weighted by the router: expert by expert a product and a
+/// sum, then joined (Megatron-LM, transformer/moe/experts.py, TEGroupedMLP): 1 + 3 + 2 passes;
+/// backward the gradients of the bias and of the probabilities, 3 each.
+void LayerEmitter::expert_biases(Program& p, double rows, bool backward) {
+  if (!model_.bias || software_.fused_experts) return;
+  const int experts = model_.moe->experts / layout_.expert;
+  stream(p, backward ? "experts bias backward" : "experts bias",
+         rows * expert_width(model_) * activation_bytes_ * 6, (backward ? 4 : 2) * experts + 1);
+}
+
 void LayerEmitter::experts_forward(Program& p) {
   const MoeSpec& moe = *model_.moe;
   const Routing r = routing(model_, layout_, training_, local_tokens_);
@@ -699,7 +788,7 @@ void LayerEmitter::experts_forward(Program& p) {
   for (const Gemm& g : router_matrices()) gemm_forward(p, g);
   stream(p, "router top-k", local_tokens_ * moe.experts * (a + 3 * 4),
          3);  // softmax and top-k in FP32
-  stream(p, "permute", (local_tokens_ + r.copies) * w * a);
+  stream(p, "permute", (local_tokens_ + r.copies) * w * a, 1, "permute");
   // The shared experts run under the dispatch.
   std::uint32_t sent = kNoSlot;
   if (layout_.expert > 1)
@@ -708,13 +797,14 @@ void LayerEmitter::experts_forward(Program& p) {
   if (sent != kNoSlot) wait(p, sent);
   if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
   grouped(p, expert_matrix(true, r.per_expert), "forward");
-  activation(p, r.rows, moe.ffn / etp, false);
+  expert_activation(p, r.rows, false);
   grouped(p, expert_matrix(false, r.per_expert), "forward");
+  expert_biases(p, r.rows, false);
   if (etp > 1)
     communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
   if (layout_.expert > 1)
     communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
-  stream(p, "unpermute", (local_tokens_ + r.copies) * w * a);
+  stream(p, "unpermute", (local_tokens_ + r.copies) * w * a, 1, "permute");
   if (moe.latent > 0) gemm_forward(p, latent_output());
 }
 
@@ -742,7 +832,7 @@ void LayerEmitter::experts_backward(Program& p) {
     gemm_dgrad(p, latent_output());
     gemm_wgrad(p, latent_output());
   }
-  stream(p, "unpermute backward", (local_tokens_ + 2 * r.copies) * w * a);
+  stream(p, "unpermute backward", (local_tokens_ + 2 * r.copies) * w * a, 1, "permute");
   std::uint32_t sent = kNoSlot;
   if (layout_.expert > 1)
     sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
@@ -752,17 +842,18 @@ void LayerEmitter::experts_backward(Program& p) {
   }
   if (sent != kNoSlot) wait(p, sent);
   if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
-  if (recomputes(training_, "moe_act")) activation(p, r.rows, moe.ffn / etp, false);
+  if (recomputes(training_, "moe_act")) expert_activation(p, r.rows, false);
+  expert_biases(p, r.rows, true);
   grouped(p, last, "dgrad");
   if (weights) grouped(p, last, "wgrad");
-  activation(p, r.rows, moe.ffn / etp, true);
+  expert_activation(p, r.rows, true);
   grouped(p, first, "dgrad");
   if (weights) grouped(p, first, "wgrad");
   if (etp > 1)
     communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
   if (layout_.expert > 1)
     communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
-  stream(p, "permute backward", (local_tokens_ + r.copies) * w * a);
+  stream(p, "permute backward", (local_tokens_ + r.copies) * w * a, 1, "permute");
   for (const Gemm& g : router_matrices()) {
     gemm_dgrad(p, g);
     gemm_wgrad(p, g);

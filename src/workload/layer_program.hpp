@@ -6,6 +6,10 @@
 
 namespace xpusim {
 
+/// Rank of the adapters beside the attention projections of a frozen base, as in MLPerf Training's
+/// Llama-2-70B LoRA benchmark (mlcommons/training, llama2_70b_lora).
+inline constexpr double kAdapterRank = 16;
+
 /// Appends forward and backward passes to programs. Sharding follows Megatron-LM: column- then
 /// row-parallel matrices (Shoeybi et al. 2019), sequence parallelism (Korthikanti et al. 2022),
 /// all-gathered K and V for context parallelism (Llama 3, arXiv 2407.21783, section 3.3.2), token
@@ -40,7 +44,10 @@ class LayerEmitter {
     bool bias = false;
   };
   void run(Program&, const ComputeOp&);
-  void stream(Program&, const std::string& name, double bytes, int kernels = 1);
+  /// `family`: kernels that reach less than the chip's sustained rates (kernel_efficiency).
+  void stream(Program&, const std::string& name, double bytes, int kernels = 1,
+              const std::string& family = {});
+  [[nodiscard]] double kernel_efficiency(const std::string& family) const;
   std::uint32_t start(Program&, GroupKind, CollectiveType, double bytes);
   void communicate(Program&, GroupKind, CollectiveType, double bytes);
   static void wait(Program&, std::uint32_t slot);
@@ -79,7 +86,10 @@ class LayerEmitter {
   void mixer_backward(Program&, Mixer);
   void dense_ffn_forward(Program&, double width);
   void dense_ffn_backward(Program&, double width);
+  void adapter(Program&, const Gemm&, bool backward);
   void experts_forward(Program&);
+  void expert_activation(Program&, double rows, bool backward);
+  void expert_biases(Program&, double rows, bool backward);
   void experts_backward(Program&);
   void ffn_forward(Program&, bool moe);
   void ffn_backward(Program&, bool moe);

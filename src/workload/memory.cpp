@@ -32,7 +32,9 @@ double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayo
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;  // what sequence parallelism divides
   // Inputs of the norm and of the projection; the norm's output is computed again where asked.
-  const double saved = saved_bytes(t);
+  // An adapter keeps its dropped-out input and the mask.
+  const bool adapters = t.frozen_base != 0;
+  const double saved = adapters ? bytes + 1 : saved_bytes(t);
   double total = n * model.hidden / shared * (bytes + (recomputes(t, "layernorm") ? 0 : saved));
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;  // one byte
   if (mixer == Mixer::none) return 0;
@@ -57,27 +59,36 @@ double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayo
     total += heads * n * t.sequence *
              (bytes + (trains_with_dropout(model, t) ? 1 + bytes : 0));  // softmax, mask, dropped
   total += bytes * n * heads * a.value_dim;  // attention's output, for its own backward pass
-  if (saved < bytes) total += saved * n * heads * a.value_dim;  // and as the projection reads it
+  if (saved < bytes || adapters)
+    total += saved * n * heads * a.value_dim;  // and as the projection or its adapter reads it
   return total + dropped;
 }
 
+/// Bytes of an element that an activation function keeps (Megatron-LM,
+/// activation_func_fp8_input_store).
+double activation_input_bytes(const TrainingSpec& t) {
+  return format_bytes(t.formats.activation_input.empty() ? t.formats.activations
+                                                         : t.formats.activation_input);
+}
+
 double dense_ffn_activations(const ModelSpec& model, double width, double rows, double shard,
-                             double bytes, double saved) {
+                             const TrainingSpec& t, double saved) {
   // Inputs of the activation and of the last matrix.
-  return rows * width * (ffn_inputs(model) * bytes + saved) / shard;
+  return rows * width * (ffn_inputs(model) * activation_input_bytes(t) + saved) / shard;
 }
 
 double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l,
                        const TrainingSpec& t) {
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;
-  const double saved = saved_bytes(t);
+  // Frozen matrices have no weight gradient: nobody asks for their inputs again.
+  const double saved = t.frozen_base != 0 ? 0 : saved_bytes(t);
   // Inputs of the norm and of the first matrix.
   double total = n * model.hidden / shared * (bytes + (recomputes(t, "layernorm") ? 0 : saved));
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;
   if (recomputes(t, moe ? "moe" : "mlp")) return total + dropped;
   if (!moe || !recomputes(t, "shared_experts"))
-    total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, bytes, saved);
+    total += dense_ffn_activations(model, common_ffn(model, moe), n, tp, t, saved);
   if (!moe) return total + dropped;
   const double routed = n / shared * model.moe->top_k * t.expert_imbalance;  // copies it sends
   const double rows = routed * l.expert_tensor;                              // and receives
@@ -85,7 +96,7 @@ double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l
   if (model.moe->latent > 0) total += 2 * bytes * n / shared * w;
   total += 4 * n / shared * model.moe->experts;  // router probabilities, FP32
   total += (bytes * routed + saved * rows) * w;  // returned to and dispatched to the experts
-  total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, bytes,
+  total += dense_ffn_activations(model, model.moe->ffn, rows, l.expert_tensor, t,
                                  recomputes(t, "moe_act") ? 0 : saved);
   return total + dropped;
 }
@@ -94,6 +105,7 @@ double ffn_activations(const ModelSpec& model, bool moe, const ParallelLayout& l
 /// pass runs.
 struct ChunkActivations {
   double kept = 0;
+  double layer = 0;      ///< of the largest layer
   double working = 0;    ///< kept activations that exist then: recomputed or fetched back
   double gradients = 0;  ///< their gradients
 };
@@ -134,9 +146,12 @@ ChunkActivations chunk_activations(const ModelSpec& model, const ParallelLayout&
     if (repeated || t.recompute != Recompute::full) {
       const double kept = layer_activations(model, layer, l, t, software).value();
       if (!offloaded) a.kept += kept;
+      if (!offloaded) a.layer = std::max(a.layer, kept);
       if (offloaded) working += kept;
     } else {
-      a.kept += full_layer(model, layer, l, t, software);
+      const double kept = full_layer(model, layer, l, t, software);
+      a.kept += kept;
+      a.layer = std::max(a.layer, kept);
     }
     if (repeated) working += full_layer(model, layer, l, t, software);
     a.working = std::max(a.working, working);
@@ -169,9 +184,17 @@ StageActivations peak_activations(const ModelSpec& model, const ParallelLayout& 
   double now = 0, peak = 0;
   const std::vector<Pass> order = pipeline_schedule(l, stage);
   // Where weight gradients have passes of their own, what a chunk keeps is released by those.
-  for (const Pass& pass : order) {
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const Pass& pass = order[k];
     if (pass.kind == PassKind::backward_input) continue;
     now += (pass.kind == PassKind::forward ? 1 : -1) * chunks[pass.chunk].kept;
+    if (pass.merged && k + 1 < order.size()) {
+      // A merged pair goes layer by layer: what the backward pass frees, the forward pass takes,
+      // one layer ahead of it (Megatron-LM, core/models/common/model_chunk_schedule_plan.py).
+      const ChunkActivations &f = chunks[pass.chunk], &b = chunks[order[k + 1].chunk];
+      peak = std::max(peak, now - std::min(f.kept, b.kept) + f.layer);
+      continue;
+    }
     peak = std::max(peak, now);
   }
   return {peak + working, gradients};

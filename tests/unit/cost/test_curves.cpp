@@ -66,12 +66,13 @@ struct Errors {
 Errors leave_one_out(const ChipSpec& chip, const CurveSpec& spec) {
   const CostModel roofline(chip, {});
   std::vector<ResidualCurve::Features> features;
-  std::vector<double> residuals;
+  std::vector<double> residuals, work;
   for (const MeasuredPoint& p : measured_points(spec)) {
+    work.push_back(kernel_work(p.op));
     features.push_back(curve_features(p.op));
     residuals.push_back(std::log(p.seconds / roofline.cost(p.op).duration.value()));
   }
-  const ResidualCurve curve("gemm", features, residuals);
+  const ResidualCurve curve("gemm", features, residuals, work);
   Errors errors;
   for (std::size_t i = 0; i < features.size(); ++i) {
     const double error =
