@@ -175,9 +175,13 @@ void LayerEmitter::gemm_wgrad(Program& p, const Gemm& g) {
 
 /// The adapter beside a frozen matrix: dropout of the input (with its mask, one byte), two thin
 /// matrices, and a sum with the matrix' own output (NeMo, ParallelLinearAdapter); backward both
-/// gradients of both, the dropout's, and a sum with the matrix' own input gradient.
-void LayerEmitter::adapter(Program& p, const Gemm& g, bool backward) {
+/// gradients of both, the dropout's, and a sum with the matrix' own input gradient. Where sequence
+/// parallelism splits rows, so it does here: those of a column-parallel matrix' input and of a
+/// row-parallel one's output.
+void LayerEmitter::adapter(Program& p, const Gemm& g, bool column_parallel, bool backward) {
   if (training_.frozen_base == 0) return;
+  const double in_rows = column_parallel ? local_tokens_ : tokens_;
+  const double out_rows = column_parallel ? tokens_ : local_tokens_;
   const auto thin = [&](const char* name, double m, double n, double k) {
     ComputeOp op = gemm_op(name, training_.formats.activations, m, n, k);
     op.output_bytes = activation_bytes_;
@@ -185,17 +189,19 @@ void LayerEmitter::adapter(Program& p, const Gemm& g, bool backward) {
   };
   const double masked = 2 * activation_bytes_ + 1, summed = 3 * activation_bytes_;
   if (backward) {
-    thin("adapter dgrad", g.rows, kAdapterRank, g.out);
-    thin("adapter wgrad", kAdapterRank, g.out, g.rows);
-    thin("adapter dgrad", g.rows, g.in, kAdapterRank);
-    thin("adapter wgrad", g.in, kAdapterRank, g.rows);
-    stream(p, "adapter dropout backward", g.rows * g.in * masked);
-    stream(p, "adapter sum backward", g.rows * g.in * summed);
+    thin("adapter dgrad", out_rows, kAdapterRank, g.out);
+    thin("adapter wgrad", kAdapterRank, g.out, out_rows);
+    p.steps.back().weight_gradient = true;
+    thin("adapter dgrad", in_rows, g.in, kAdapterRank);
+    thin("adapter wgrad", g.in, kAdapterRank, in_rows);
+    p.steps.back().weight_gradient = true;
+    stream(p, "adapter dropout backward", in_rows * g.in * masked);
+    stream(p, "adapter sum backward", in_rows * g.in * summed);
   } else {
-    stream(p, "adapter dropout", g.rows * g.in * masked);
-    thin("adapter", g.rows, kAdapterRank, g.in);
-    thin("adapter", g.rows, g.out, kAdapterRank);
-    stream(p, "adapter sum", g.rows * g.out * summed);
+    stream(p, "adapter dropout", in_rows * g.in * masked);
+    thin("adapter", in_rows, kAdapterRank, g.in);
+    thin("adapter", out_rows, g.out, kAdapterRank);
+    stream(p, "adapter sum", out_rows * g.out * summed);
   }
 }
 
@@ -534,14 +540,14 @@ void LayerEmitter::attention_forward(Program& p, bool windowed) {
   norm(p, false);
   for (const Gemm& g : latent_projections()) gemm_forward(p, g);
   gather_and_multiply(p, attention_input_width(), query_key_value(), false);
-  for (const Gemm& g : query_key_value()) adapter(p, g, false);
+  for (const Gemm& g : query_key_value()) adapter(p, g, true, false);
   head_norm(p, false);
   rope(p, false);
   if (all_gather) communicate(p, GroupKind::context, CollectiveType::ALL_GATHER, key_value_bytes());
   if (by_heads) exchange_heads(p, false);
   core_attention(p, windowed);
   if (by_heads) exchange_heads(p, true);
-  adapter(p, output_projection(), false);
+  adapter(p, output_projection(), false, false);
   multiply_and_scatter(p, output_projection(), false);
   add_residual(p, false);
 }
@@ -554,7 +560,7 @@ void LayerEmitter::attention_backward(Program& p, bool windowed) {
   // The gradient of the row-parallel output.
   gather_and_multiply(p, model_.hidden, {output_projection()}, true);
   gemm_wgrad(p, output_projection());
-  adapter(p, output_projection(), true);
+  adapter(p, output_projection(), false, true);
   if (recomputes(training_, "layernorm")) norm(p, false);
   if (model_.mla && recomputes(training_, "mla_up_proj")) {
     for (const Gemm& g : query_key_value()) gemm_forward(p, g);
@@ -573,7 +579,7 @@ void LayerEmitter::attention_backward(Program& p, bool windowed) {
   // Sequence parallelism keeps only its own rows of the input: they are gathered again for the
   // weight gradient, under the input gradient (Korthikanti et al. 2022, section 4.2.2).
   column_backward(p, attention_input_width(), query_key_value());
-  for (const Gemm& g : query_key_value()) adapter(p, g, true);
+  for (const Gemm& g : query_key_value()) adapter(p, g, true, true);
   for (const Gemm& g : latent_projections()) {
     gemm_dgrad(p, g);
     gemm_wgrad(p, g);

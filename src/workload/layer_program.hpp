@@ -86,7 +86,7 @@ class LayerEmitter {
   void mixer_backward(Program&, Mixer);
   void dense_ffn_forward(Program&, double width);
   void dense_ffn_backward(Program&, double width);
-  void adapter(Program&, const Gemm&, bool backward);
+  void adapter(Program&, const Gemm&, bool column_parallel, bool backward);
   void experts_forward(Program&);
   void expert_activation(Program&, double rows, bool backward);
   void expert_biases(Program&, double rows, bool backward);

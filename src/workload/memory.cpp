@@ -32,13 +32,16 @@ double mixer_activations(const ModelSpec& model, Mixer mixer, const ParallelLayo
   const double bytes = format_bytes(t.formats.activations), n = tokens(l, t), tp = l.tensor;
   const double shared = l.sequence ? tp : 1;  // what sequence parallelism divides
   // Inputs of the norm and of the projection; the norm's output is computed again where asked.
-  // An adapter keeps its dropped-out input and the mask.
-  const bool adapters = t.frozen_base != 0;
-  const double saved = adapters ? bytes + 1 : saved_bytes(t);
-  double total = n * model.hidden / shared * (bytes + (recomputes(t, "layernorm") ? 0 : saved));
+  // Frozen matrices do not ask for their inputs again; the adapter beside an attention projection
+  // keeps its own, after dropout, and the mask.
+  const bool scans = mixer == Mixer::mamba || mixer == Mixer::linear;
+  const bool adapters = t.frozen_base != 0 && !scans;
+  const double saved = adapters ? bytes + 1 : t.frozen_base != 0 ? 0 : saved_bytes(t);
+  const bool dropped_norm = recomputes(t, "layernorm") && !adapters;
+  double total = n * model.hidden / shared * (bytes + (dropped_norm ? 0 : saved));
   const double dropped = trains_with_dropout(model, t) ? n * model.hidden / shared : 0;  // one byte
   if (mixer == Mixer::none) return 0;
-  if (mixer == Mixer::mamba || mixer == Mixer::linear) {
+  if (scans) {
     const ScanShape scan = scan_shape(model, mixer);
     const double channels = scan.channels + (mixer == Mixer::mamba ? model.mamba->heads : 0);
     // Inputs of the convolution and of the scan, gate, scanned and normalised values, chunk states.

@@ -101,6 +101,23 @@ TEST_CASE("a scenario is read with its own words for enums", "[config][catalogue
   CHECK(document.kind == PartKind::scenario);
 }
 
+TEST_CASE("a part tells what it extends, the nearest first", "[config][catalogue]") {
+  Catalogue parts = catalogue();
+  parts.add_text("software/old.json",
+                 R"({"schema": 1, "kind": "software", "name": "old", "kernel_launch": "1 us"})");
+  parts.add_text("software/middle.json",
+                 R"({"schema": 1, "kind": "software", "name": "middle", "extends": "old"})");
+  parts.add_text("software/new.json",
+                 R"({"schema": 1, "kind": "software", "name": "new", "extends": "middle"})");
+  CHECK(parts.load<SoftwareSpec>("new").info.bases == std::vector<std::string>{"middle", "old"});
+  CHECK(parts.load<SoftwareSpec>("middle").info.bases == std::vector<std::string>{"old"});
+  CHECK(parts.load<SoftwareSpec>("old").info.bases.empty());
+  Catalogue shipped(
+      {.roots = {std::filesystem::path(XPUSIM_SOURCE_DIR) / "configs"}, .overrides = {}});
+  CHECK(shipped.load<SoftwareSpec>("nvidia-2026-06").info.bases ==
+        std::vector<std::string>{"nvidia-2026", "nvidia-2025"});
+}
+
 TEST_CASE("sizes of a collective are strings with a unit", "[config][catalogue]") {
   Catalogue parts = catalogue();
   parts.add_text("scenarios/sizes.json", R"({"schema": 1, "kind": "scenario", "name": "sizes",

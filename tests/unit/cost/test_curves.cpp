@@ -173,6 +173,144 @@ TEST_CASE("the curve of the software profile in use goes before another generati
              WithinRel(2e-3, 1e-9));
 }
 
+TEST_CASE("of a generation that has no curve, those of what it extends serve, the nearest first",
+          "[cost]") {
+  ChipSpec chip = round_numbers();
+  const auto curve = [](const char* software, double seconds) {
+    return CurveSpec{"gemm", "bf16", software, {{4096, 4096, 4096, seconds}}};
+  };
+  chip.curves = {curve("another", 5e-3), curve("old", 3e-3), curve("middle", 2e-3)};
+  SoftwareSpec software;
+  software.info.name = "new";
+  const auto seconds = [&] {
+    return CostModel(chip, software).cost(gemm(4096, 4096, 4096)).duration.value();
+  };
+  CHECK_THAT(seconds(), WithinRel(5e-3, 1e-9));  // no relation: the file's order
+  software.info.bases = {"unmeasured"};
+  CHECK_THAT(seconds(), WithinRel(5e-3, 1e-9));
+  software.info.bases = {"middle", "old"};
+  CHECK_THAT(seconds(), WithinRel(2e-3, 1e-9));
+  software.info.bases = {"old", "middle"};
+  CHECK_THAT(seconds(), WithinRel(3e-3, 1e-9));
+  chip.curves.push_back(curve("new", 4e-3));
+  CHECK_THAT(seconds(), WithinRel(4e-3, 1e-9));
+}
+
+namespace {
+/// Causal attention of 32 heads of 64, 4 b s^2 a d / 2 FLOPs at half of 100 TFLOP/s.
+double modelled_attention(double batch, double sequence) {
+  return 2.0 * batch * sequence * sequence * 32 * 64 / 50e12;
+}
+/// As many tokens in every row, the level at the longest sequence.
+constexpr double kTiedLevel = 1.25;
+CurveSpec tied_curve() {
+  CurveSpec curve{"attention_prefill", "bf16", "", {}};
+  double slower = 16 * kTiedLevel;
+  for (double batch = 32, s = 1024; batch >= 2; batch /= 2, s *= 2, slower /= 2)
+    curve.points.push_back({batch, s, 32, 32, 64, slower * modelled_attention(batch, s)});
+  return curve;
+}
+ComputeOp tied_attention(OpKind kind, std::int64_t batch, std::int64_t sequence) {
+  ComputeOp op = attention(sequence, sequence);
+  op.kind = kind;
+  op.batch = batch;
+  op.heads = op.kv_heads = 32;
+  op.head_dim = 64;
+  return op;
+}
+}  // namespace
+
+TEST_CASE("the level of a curve is that of its heaviest point", "[cost][closed-form]") {
+  // One sum of features, the second has the most work wherever it stands.
+  const std::vector<ResidualCurve::Features> features = {{3, 1, 0}, {1, 3, 0}, {2, 2, 0}};
+  CHECK(ResidualCurve("c", features, {0.1, 0.2, 0.3}, {1, 4, 2}).level() == 0.2);
+  CHECK(ResidualCurve("c", features, {0.1, 0.2, 0.3}, {4, 1, 2}).level() == 0.1);
+  // Batch x context is 32,768 tokens in all rows: work grows with the sequence alone.
+  const CurveSpec curve = tied_curve();
+  const std::vector<MeasuredPoint> points = measured_points(curve);
+  REQUIRE(points.size() == 5);
+  std::vector<ResidualCurve::Features> at;
+  std::vector<double> residuals, work;
+  for (const MeasuredPoint& p : points) {
+    const auto batch = static_cast<double>(p.op.batch), s = static_cast<double>(p.op.sequence);
+    at.push_back(curve_features(p.op));
+    CHECK_THAT(at.back()[0] + at.back()[1], WithinRel(at[0][0] + at[0][1], 1e-12));
+    residuals.push_back(std::log(p.seconds / modelled_attention(batch, s)));
+    work.push_back(kernel_work(p.op));
+    CHECK_THAT(work.back(), WithinRel(2 * batch * s * s * 32 * 64, 1e-12));
+  }
+  CHECK_THAT(ResidualCurve("tied", at, residuals, work).level(),
+             WithinRel(std::log(kTiedLevel), 1e-12));
+  CHECK(kernel_work(stream(3e7)) == 3e7);  // no FLOPs: bytes
+}
+
+TEST_CASE("the longest sequence gives the level that the backward pass does without",
+          "[cost][closed-form]") {
+  ChipSpec chip = round_numbers();
+  chip.curves.push_back(tied_curve());
+  const CostModel cost(chip, {});
+  const double forward = modelled_attention(2, 16384);
+  CHECK_THAT(cost.cost(tied_attention(OpKind::attention_forward, 2, 16384)).duration.value(),
+             WithinRel(kTiedLevel * forward, 0.02));
+  // 2.5 times the FLOPs at 0.4 of the peak.
+  CHECK_THAT(cost.cost(tied_attention(OpKind::attention_backward, 2, 16384)).duration.value(),
+             WithinRel(2.5 * forward * 0.5 / 0.4, 0.02));
+}
+
+TEST_CASE("at the attention share that a software generation states, large shapes run",
+          "[cost][closed-form]") {
+  ChipSpec chip = round_numbers();
+  const auto modelled = [](double s) { return 2.0 * s * s * 32 * 128 / 50e12; };  // at 0.5
+  const auto curve = [&](const char* operation, double times) {
+    // Twice the level at 1,024 tokens.
+    return CurveSpec{operation,
+                     "bf16",
+                     "",
+                     {{1, 1024, 32, 8, 128, 2 * times * modelled(1024)},
+                      {1, 16384, 32, 8, 128, times * modelled(16384)}}};
+  };
+  const double backward = 2.5 * 0.5 / 0.4;  // FLOPs, and the chip's share of 0.4
+  chip.curves = {curve("attention_prefill", 1.25), curve("attention_backward", 1.5 * backward)};
+  SoftwareSpec software;
+  software.kernels.push_back({chip.info.name, {}, {{"forward", 0.8}}, 0});
+  const auto seconds = [&](OpKind kind, std::int64_t s) {
+    ComputeOp op = attention(s, s);
+    op.kind = kind;
+    op.batch = 1;
+    op.heads = 32;
+    op.kv_heads = 8;
+    return CostModel(chip, software).cost(op).duration.value();
+  };
+  const auto forward_seconds = [&](std::int64_t s) {
+    return seconds(OpKind::attention_forward, s);
+  };
+  const auto backward_seconds = [&](std::int64_t s) {
+    return seconds(OpKind::attention_backward, s);
+  };
+  CHECK_THAT(forward_seconds(16384), WithinRel(modelled(16384) * 0.5 / 0.8, 0.01));
+  CHECK_THAT(forward_seconds(1024), WithinRel(2 * modelled(1024) * 0.5 / 0.8, 0.01));
+  // The backward share is the chip's still, with the level of its own curve.
+  CHECK_THAT(backward_seconds(16384), WithinRel(1.5 * backward * modelled(16384), 0.01));
+  software.kernels[0].attention["backward"] = 0.7;
+  CHECK_THAT(backward_seconds(16384), WithinRel(2.5 * modelled(16384) * 0.5 / 0.7, 0.01));
+  CHECK_THAT(backward_seconds(1024), WithinRel(2 * 2.5 * modelled(1024) * 0.5 / 0.7, 0.01));
+  // Without a curve of its own, the forward one's level is divided out once.
+  chip.curves.pop_back();
+  CHECK_THAT(backward_seconds(16384), WithinRel(2.5 * modelled(16384) * 0.5 / 0.7, 0.01));
+  // Of another chip the generation says nothing.
+  software.kernels[0].chip = "another";
+  CHECK_THAT(forward_seconds(16384), WithinRel(1.25 * modelled(16384), 0.01));
+}
+
+TEST_CASE("the forward share of a generation leaves decode at what was measured", "[cost]") {
+  ChipSpec chip = round_numbers();
+  chip.curves.push_back({"attention_decode", "bf16", "", {{2, 30000, 8, 2, 128, 3e-4}}});
+  SoftwareSpec software;
+  software.kernels.push_back({chip.info.name, {}, {{"forward", 0.8}}, 0});
+  CHECK_THAT(CostModel(chip, software).cost(attention(1, 30000)).duration.value(),
+             WithinRel(3e-4, 1e-9));
+}
+
 TEST_CASE("a malformed curve is refused", "[cost][refusal]") {
   const auto refusal = [](CurveSpec curve) {
     ChipSpec chip = round_numbers();

@@ -109,6 +109,25 @@ TEST_CASE("every launch adds the gap, and graph capture the smaller one", "[cost
       WithinRel(1e-6 + 3e-6, 1e-9));
 }
 
+TEST_CASE("a kernel of half the efficiency takes twice its time, less the launch gap",
+          "[cost][closed-form]") {
+  SoftwareSpec software;
+  software.kernel_launch = Seconds(5e-6);
+  const CostModel cost(round_numbers(), software);
+  const auto kernel = [&](ComputeOp op, double efficiency) {
+    op.efficiency = efficiency;
+    return cost.cost(op).duration.value() - 5e-6;
+  };
+  CHECK_THAT(kernel(stream(1e9), 1), WithinRel(1e-3, 1e-9));
+  CHECK_THAT(kernel(stream(1e9), 0.5), WithinRel(2e-3, 1e-9));
+  const double matrix = 2.0 * 1280 * 1280 * 16384 / 100e12;
+  CHECK_THAT(kernel(gemm(1280, 1280, 16384), 0.5), WithinRel(2 * matrix, 1e-9));
+  // Work and traffic are the same.
+  ComputeOp op = stream(1e9);
+  op.efficiency = 0.5;
+  CHECK(cost.cost(op).memory_bytes == Bytes(1e9));
+}
+
 TEST_CASE("a recorded duration is kept", "[cost]") {
   ComputeOp op;
   op.kind = OpKind::fixed;

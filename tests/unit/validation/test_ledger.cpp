@@ -106,6 +106,73 @@ TEST_CASE("a bound is missed by its error, and by a row that gave no prediction"
   CHECK_THAT(text.str(), Contains("not predicted: does not fit") && Contains("MISSED"));
 }
 
+TEST_CASE("a bound binds the rows whose inputs are all known", "[validation][closed-form]") {
+  const auto settled = [](ValidationSpec spec, double bound) {
+    spec.measures[0].bound = bound;
+    Ledger ledger(std::move(spec));
+    ledger.answer(0, {0.110});  // a: +10 %
+    ledger.answer(1, {0.160});  // b: -20 %
+    ledger.answer(2, {0.050});
+    ledger.settle();
+    return ledger;
+  };
+  // b is assumed: it counts in the mean of 15 % alone.
+  MeasureSummary s = settled(sample(), 0.12).summaries().at(0);
+  CHECK(s.scored == 2);
+  CHECK(s.known == 1);
+  CHECK(s.known_error == Approx(0.10));
+  CHECK(s.mean_error == Approx(0.15));
+  CHECK(s.bounded_error() == Approx(0.10));
+  CHECK(s.met);
+  CHECK_FALSE(settled(sample(), 0.09).met());
+  // The other way round 20 % bind, though the mean is within 16 %.
+  ValidationSpec other = sample();
+  other.rows[0][4] = "assumed";
+  other.rows[1][4] = "";
+  s = settled(other, 0.16).summaries().at(0);
+  CHECK(s.known == 1);
+  CHECK(s.bounded_error() == Approx(0.20));
+  CHECK_FALSE(s.met);
+  // Nothing is known of any row: all of them bind.
+  ValidationSpec none = sample();
+  none.rows[0][4] = "assumed";
+  s = settled(none, 0.16).summaries().at(0);
+  CHECK(s.known == 0);
+  CHECK(s.bounded_error() == Approx(0.15));
+  CHECK(s.met);
+  CHECK_FALSE(settled(none, 0.14).met());
+}
+
+TEST_CASE("writers tell the rows whose inputs are all known", "[validation]") {
+  const auto text = [](const ValidationSpec& spec, LedgerFormat format) {
+    Ledger ledger(spec);
+    ledger.answer(0, {0.150});  // +50 %
+    ledger.answer(1, {0.250});  // +25 %
+    ledger.answer(2, {0.050});
+    ledger.settle();
+    std::ostringstream out;
+    write_ledgers(out, {ledger}, format);
+    return out.str();
+  };
+  CHECK_THAT(text(sample(), LedgerFormat::table),
+             Contains("time: 2 scored, mean absolute error 37.50 %, bias +37.50 %, worst +50.0 % "
+                      "(a); the 1 whose inputs are all known: 50.00 %; bound 16.00 %: MISSED"));
+  CHECK_THAT(text(sample(), LedgerFormat::markdown),
+             Contains("| inputs known |") && Contains("| 37.50 % | 1: 50.00 % |"));
+  CHECK_THAT(text(sample(), LedgerFormat::json),
+             Contains("\"inputs_known\": 1,") && Contains("\"inputs_known_error\": 0.5,"));
+  // Where all are known or none is, the sentence has one figure.
+  ValidationSpec all = sample(), none = sample();
+  all.rows[1][4] = "";
+  none.rows[0][4] = "assumed";
+  CHECK_THAT(text(all, LedgerFormat::table), !Contains("whose inputs"));
+  CHECK_THAT(text(all, LedgerFormat::json),
+             Contains("\"inputs_known\": 2,") && Contains("\"inputs_known_error\": 0.375,"));
+  CHECK_THAT(text(none, LedgerFormat::table), !Contains("whose inputs"));
+  CHECK_THAT(text(none, LedgerFormat::json),
+             Contains("\"inputs_known\": 0,") && Contains("\"inputs_known_error\": 0.0,"));
+}
+
 TEST_CASE("a difference subtracts the figure of a second run", "[validation][closed-form]") {
   ValidationSpec spec = sample();
   spec.measures[0].minus = {"model.m.layers=2"};

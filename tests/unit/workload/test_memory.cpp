@@ -279,6 +279,107 @@ TEST_CASE("what is recomputed or quantised is not kept", "[workload][closed-form
   CHECK_THAT(all - layer(), WithinRel(n * (2 * m.hidden + m.ffn - heads), 1e-9));
 }
 
+TEST_CASE("an overlapped pair on one stage keeps one micro-batch and its largest layer",
+          "[workload][closed-form]") {
+  const ModelSpec m = small_moe();
+  const TrainingSpec t = small_training();
+  ParallelismSpec p;
+  p.expert = 2;
+  const ParallelLayout plain = resolve_layout(m, p, t, 8);
+  p.expert_overlap = true;
+  const ParallelLayout overlapped = resolve_layout(m, p, t, 8);
+  REQUIRE(overlapped.expert_overlap);
+  REQUIRE(overlapped.micro_batches > 1);
+  double layers = 0, largest = 0;
+  for (int layer = 0; layer < m.layers; ++layer) {
+    const double kept = layer_activations(m, layer, plain, t, {}).value();
+    layers += kept;
+    largest = std::max(largest, kept);
+  }
+  const double n = 128, head = 2 * 2 * n * m.hidden + 4 * n * m.vocabulary;
+  const auto kept = [&](const ParallelLayout& l) {
+    return training_memory(m, l, t, {}).front().activations.value();
+  };
+  CHECK_THAT(kept(plain), WithinRel(layers + head, 1e-9));
+  CHECK_THAT(kept(overlapped), WithinRel(layers + head + largest, 1e-9));
+}
+
+TEST_CASE("a frozen layer keeps the inputs of its adapters, not those of frozen matrices",
+          "[workload][closed-form]") {
+  const ModelSpec m = small_dense();
+  TrainingSpec t = small_training();
+  t.frozen_base = 1;
+  const ParallelLayout l = resolve_layout(m, {}, t, 8);
+  const double n = 128, h = m.hidden, width = m.heads * m.head_dim;
+  // Attention: input of the norm, dropped-out input of the adapter and its mask, q, k, v,
+  // log-sum-exp, output, dropped-out and with its mask.
+  const double attention = n * (h * (2 + 3) + 2 * (m.heads + 2 * m.kv_heads) * m.head_dim +
+                                4 * m.heads + width * (2 + 3));
+  // FFN: input of the norm, gate and up; neither input of a frozen matrix.
+  const double ffn = n * (2 * h + 2 * 2 * m.ffn);
+  CHECK_THAT(layer_activations(m, 0, l, t, {}).value(), WithinRel(attention + ffn, 1e-9));
+  t.formats.compute = "fp8";  // nothing that is kept was quantised
+  CHECK_THAT(layer_activations(m, 0, l, t, {}).value(), WithinRel(attention + ffn, 1e-9));
+  // Norms that are computed again: the adapter's input after dropout is none of their outputs.
+  t.recompute = Recompute::selective;
+  t.recompute_modules = {"layernorm"};
+  CHECK_THAT(layer_activations(m, 0, l, t, {}).value(), WithinRel(attention + ffn, 1e-9));
+}
+
+TEST_CASE("a frozen scan keeps no input of its projection", "[workload][closed-form]") {
+  ModelSpec m = small_dense();
+  m.mamba = MambaSpec{4, 16, 32, 1, 4};
+  m.blocks = "MMMM";
+  m.layers = 4;
+  TrainingSpec t = small_training();
+  const ParallelLayout l = resolve_layout(m, {}, t, 8);
+  const double trained = layer_activations(m, 0, l, t, {}).value();
+  t.frozen_base = 1;
+  CHECK_THAT(trained - layer_activations(m, 0, l, t, {}).value(),
+             WithinRel(128.0 * m.hidden * 2, 1e-9));
+}
+
+TEST_CASE("frozen experts keep what the router weights and the inputs of the activation",
+          "[workload][closed-form]") {
+  const ModelSpec m = small_moe();
+  TrainingSpec t = small_training();
+  ParallelismSpec p;
+  p.expert = 2;
+  const ParallelLayout l = resolve_layout(m, p, t, 8);
+  const auto experts = [&](int frozen) {  // the same attention in both layers: an MoE one less a
+    t.frozen_base = frozen;               // dense one of no FFN
+    ModelSpec none = m;
+    none.ffn = 0;
+    return layer_activations(m, 1, l, t, {}).value() - layer_activations(none, 0, l, t, {}).value();
+  };
+  // 256 copies of 256, 128 wide inside, one shared of 128: frozen, those returned, gates and ups,
+  // probabilities of 8 experts; otherwise also those dispatched and the inputs of last matrices.
+  const double n = 128, copies = 256;
+  const double frozen = n * 4 * 8 + copies * 2 * 256 + (copies + n) * 128 * 2 * 2;
+  CHECK_THAT(experts(1), WithinRel(frozen, 1e-9));
+  CHECK_THAT(experts(0), WithinRel(frozen + copies * 2 * 256 + (copies + n) * 128 * 2, 1e-9));
+}
+
+TEST_CASE("inputs of the activation function kept in FP8 take half of the bytes",
+          "[workload][closed-form]") {
+  const double n = 128, copies = 256;
+  ParallelismSpec p;
+  p.expert = 2;
+  const auto saved = [&](const ModelSpec& m, const ParallelismSpec& q, int layer) {
+    TrainingSpec t = small_training();
+    const ParallelLayout l = resolve_layout(m, q, t, 8);
+    const double wide = layer_activations(m, layer, l, t, {}).value();
+    t.formats.activation_input = "fp8";
+    return wide - layer_activations(m, layer, l, t, {}).value();
+  };
+  ModelSpec dense = small_dense();
+  CHECK_THAT(saved(dense, {}, 0), WithinRel(n * 2 * 512 * (2 - 1), 1e-9));  // gate and up
+  dense.gated = false;
+  CHECK_THAT(saved(dense, {}, 0), WithinRel(n * 512 * (2 - 1), 1e-9));
+  // Experts and the shared one, 128 wide.
+  CHECK_THAT(saved(small_moe(), p, 1), WithinRel((copies + n) * 2 * 128 * (2 - 1), 1e-9));
+}
+
 TEST_CASE("a job that does not fit is refused with the cheapest changes that make it fit",
           "[workload][refusal]") {
   const ModelSpec m = model("Llama-2-70B");
