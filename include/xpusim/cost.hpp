@@ -95,6 +95,8 @@ class CostModel {
                                                 std::string_view format) const;
   void apply_curve(const ComputeOp&, Bounds&) const;
   void settle_clock(const ComputeOp&, const Bounds&, OpCost&) const;
+  [[nodiscard]] double hot_factor(const ComputeOp&, const Bounds&, double seconds,
+                                  double at_full_clock) const;
   [[nodiscard]] double energy_per_flop(const std::string& format) const;
   void note(std::string) const;
 

@@ -271,6 +271,8 @@ struct MoeSpec {
   int every = 1;       ///< experts in every n-th layer after those (the n-th, 2n-th, ...); 1 = all
   int shared_ffn = 0;  ///< width of one shared expert; 0 = `ffn`
   int latent = 0;      ///< width that tokens are projected to before routed experts; 0 = hidden
+  int groups = 1;      ///< the experts of a token come from `top_groups` of so many groups
+  int top_groups = 1;
 };
 /// Mamba-2 mixer (Dao and Gu 2024, arXiv 2405.21060).
 struct MambaSpec {
@@ -426,6 +428,9 @@ enum class PipelineSchedule {
   dualpipe
 };
 enum class ContextMethod { all_gather, ring, all_to_all };
+/// What token dispatch sends: every copy on its own (all-to-all), or one per rank, and over
+/// scale-out one per node (DeepEP, HybridEP).
+enum class ExpertDispatch { every_copy, once_per_rank };
 enum class GraphCapture { software, none, layers, step };
 enum class ScenarioKind { training, collective, replay, jobs };
 
@@ -447,6 +452,8 @@ struct ParallelismSpec {
   int tensor_chunks = 1;  ///< pieces of a GEMM whose TP communication runs under the next piece
   bool expert_overlap = false;  ///< dispatch and combine of one micro-batch run under the compute
                                 ///< of another
+  ExpertDispatch expert_dispatch = ExpertDispatch::every_copy;
+  bool shared_expert_overlap = true;  ///< shared experts run under dispatch
   int shard = 0;  ///< ZeRO-3/FSDP: ranks that share one copy of the parameters (HSDP); 0 = all data
 };
 

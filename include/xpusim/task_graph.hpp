@@ -25,6 +25,7 @@ enum class Stream : std::uint8_t {
   comm_tp,
   comm_cp,
   comm_ep,
+  comm_ep_node,  ///< what a dispatch moves within a node while it moves between nodes
   comm_pp_send,
   comm_pp_recv,
   comm_dp,

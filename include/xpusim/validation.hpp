@@ -64,8 +64,11 @@ struct MeasureSummary {
   std::size_t within = 0;       ///< changes: size within the factor
   bool bounded = false;
   bool met = true;
-  /// What the bound binds: rows whose inputs are all known, or all where there are none.
-  [[nodiscard]] double bounded_error() const { return known > 0 ? known_error : mean_error; }
+  /// What the bound on the mean error binds: the rows whose inputs are all known, where they are at
+  /// least half of those scored; else all. Shares and signs of changes bind all.
+  [[nodiscard]] double bounded_error() const {
+    return 2 * known >= scored && known > 0 ? known_error : mean_error;
+  }
 };
 struct OrderingSummary {
   std::size_t pairs = 0, right = 0;

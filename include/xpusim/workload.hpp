@@ -115,8 +115,11 @@ struct ParallelLayout {
   bool sequence = false;  ///< sequence parallelism in effect
   PipelineSchedule schedule = PipelineSchedule::one_f_one_b;  ///< never automatic
   bool expert_overlap = false;                                ///< and there are expert groups
-  int shard = 1;         ///< ZeRO-3: ranks of DP x CP that share one copy of the parameters
-  int mtp_position = 0;  ///< number of the chunk, in model order, that holds the MTP layers
+  ExpertDispatch expert_dispatch = ExpertDispatch::every_copy;
+  bool shared_expert_overlap = true;
+  int expert_domain = 1;  ///< neighbours of an expert group in one scale-up domain
+  int shard = 1;          ///< ZeRO-3: ranks of DP x CP that share one copy of the parameters
+  int mtp_position = 0;   ///< number of the chunk, in model order, that holds the MTP layers
   std::uint32_t devices = 1;
   /// Layers of each chunk, [stage][chunk]: consecutive layer numbers without MTP layers; empty
   /// where a chunk holds only embedding or head. DualPipe holds every layer twice.

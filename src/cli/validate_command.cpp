@@ -27,6 +27,7 @@ struct Arguments {
 
 constexpr char kFigures = 'F';  // what a job's text starts with: figures, or why there are none
 constexpr char kReason = 'R';
+constexpr char kRefused = 'C';  // the row itself is wrong: a path, a value, a name
 
 std::string predict(const GlobalOptions& global, const std::string& scenario,
                     const LedgerJob& job) {
@@ -46,7 +47,12 @@ std::string predict(const GlobalOptions& global, const std::string& scenario,
     }
     return text;
   } catch (const InputError& e) {
-    return kReason + std::string(e.what());
+    // A machine that is too small is an answer, a row that cannot be read is none.
+    const auto& found = e.diagnostics().items();
+    const bool answer = std::all_of(found.begin(), found.end(), [](const Diagnostic& d) {
+      return d.code == "does-not-fit" || d.code == "too-many-chips" || d.code == "no-peak";
+    });
+    return (answer ? kReason : kRefused) + std::string(e.what());
   }
 }
 
@@ -139,6 +145,7 @@ void run_jobs(std::vector<Ledger>& ledgers, const Arguments& a, const GlobalOpti
     outcomes = run_in_children(jobs, a.jobs > 0 ? a.jobs : processors,
                                [&](std::size_t) { progress.step(); });
   }
+  std::vector<std::string> refused;
   for (const Place& place : places) {
     Ledger& ledger = ledgers[place.ledger];
     const ChildOutcome& outcome = outcomes[place.run];
@@ -146,11 +153,21 @@ void run_jobs(std::vector<Ledger>& ledgers, const Arguments& a, const GlobalOpti
       throw InternalError(fmt::format("{}, row '{}': {}", ledger.spec().info.name,
                                       ledger.rows()[ledger.jobs()[place.job].row].name,
                                       outcome.error));
-    if (outcome.text.front() == kFigures)
+    if (outcome.text.front() == kRefused)
+      refused.push_back(fmt::format("{}, row '{}': {}", ledger.spec().info.name,
+                                    ledger.rows()[ledger.jobs()[place.job].row].name,
+                                    outcome.text.substr(1)));
+    else if (outcome.text.front() == kFigures)
       ledger.answer(place.job, read_figures(outcome.text));
     else
       ledger.fail(place.job, outcome.text.substr(1));
   }
+  if (!refused.empty())
+    throw InputError(
+        "row-refused",
+        fmt::format("{} of {} runs cannot be made, the first: {}", refused.size(), places.size(),
+                    refused.front()),
+        "mend --set, or the cells of that row; --commands prints the command behind it");
   for (Ledger& ledger : ledgers) ledger.settle();
 }
 

@@ -39,6 +39,10 @@ const StructInfo& StructTable<MoeSpec>::info() {
       field<&MoeSpec::latent>(
           "latent", "Width that tokens are projected to before routed experts; 0 = hidden.")
           .non_negative(),
+      field<&MoeSpec::groups>("groups",
+                              "Groups of experts; a token's experts come from top_groups of them.")
+          .at_least(1),
+      field<&MoeSpec::top_groups>("top_groups", "Groups that a token may use.").at_least(1),
   };
   static constexpr StructInfo info{"moe", "Mixture of experts.", fields};
   return info;

@@ -40,6 +40,12 @@ const StructInfo& StructTable<ParallelismSpec>::info() {
       field<&ParallelismSpec::expert_overlap>("expert_overlap",
                                               "Dispatch and combine of one micro-batch run under "
                                               "the compute of another."),
+      field<&ParallelismSpec::expert_dispatch>(
+          "expert_dispatch",
+          "What token dispatch and combine send: every_copy of a token (all-to-all), or each token "
+          "once_per_rank and once per node over scale-out (DeepEP, HybridEP)."),
+      field<&ParallelismSpec::shared_expert_overlap>(
+          "shared_expert_overlap", "Shared experts run under the dispatch of the tokens."),
       field<&ParallelismSpec::shard>(
           "shard",
           "Ranks that share one copy of what optimizer_sharding 3 shards (HSDP); 0 = all data "

@@ -81,6 +81,11 @@ struct EnumWords<ContextMethod> {
                                      ContextMethod::all_to_all};
 };
 template <>
+struct EnumWords<ExpertDispatch> {
+  static constexpr std::array<Word, 2> words{"every_copy", "once_per_rank"};
+  static constexpr std::array values{ExpertDispatch::every_copy, ExpertDispatch::once_per_rank};
+};
+template <>
 struct EnumWords<GraphCapture> {
   static constexpr std::array<Word, 4> words{"software", "none", "layers", "step"};
   static constexpr std::array values{GraphCapture::software, GraphCapture::none,

@@ -43,19 +43,17 @@ struct CostModel::Bounds {
 CostModel::CostModel(const ChipSpec& chip, const SoftwareSpec& software, CostOptions options)
     : chip_(chip), efficiency_(chip.efficiency), software_(software), options_(options) {
   curves_ = std::make_shared<const CurveSet>(
-      chip_, software_, [this](const CurveSpec& curve, const ComputeOp& op) {
+      chip_, software_, [this](const CurveSpec& curve, const MeasuredPoint& point) {
         // Curves are measured on whole packages, at the figures they state: a what-if on the chip
         // scales with the roofline.
         CostModel package(*this);
-        package.options_.rank = RankUnit::package;
+        package.options_ = {};  // a whole package at its own limits, not at a what-if's cap
         if (curve.peak.value() > 0) package.chip_.peak[curve.format] = curve.peak;
         if (curve.memory_bandwidth.value() > 0)
           package.chip_.memory.bandwidth = curve.memory_bandwidth;
-        const Bounds b = package.bounds(op);
-        if (!curve.sustained) return std::max(b.compute, b.memory);
-        OpCost hot;
-        package.settle_clock(op, b, hot);
-        return hot.duration.value();
+        const Bounds b = package.bounds(point.op);
+        const double plain = point.seconds / std::max(b.compute, b.memory);
+        return curve.sustained ? package.hot_factor(point.op, b, point.seconds, plain) : plain;
       });
   apply_generation();
 }
@@ -71,9 +69,36 @@ void CostModel::apply_generation() {
   }
 }
 
+/// A kernel that was measured hot ran at the clock that the chip's power allowed it. The factor on
+/// the bounds at full clock is found by bisection: a slower kernel draws less and clocks higher, so
+/// that its time grows with the factor, but less than in proportion.
+double CostModel::hot_factor(const ComputeOp& op, const Bounds& b, double seconds,
+                             double at_full_clock) const {
+  const auto hot = [&](double factor) {
+    Bounds scaled = b;
+    scaled.compute *= factor;
+    scaled.memory *= factor;
+    OpCost cost;
+    settle_clock(op, scaled, cost);
+    return cost.duration.value();
+  };
+  // At full clock the kernel would take no longer than it did: the answer is not above.
+  double low = at_full_clock / 64, high = at_full_clock;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = std::sqrt(low * high);
+    (hot(middle) < seconds ? low : high) = middle;
+  }
+  return high;
+}
+
 bool CostModel::generation_states_level(const ComputeOp& op) const {
   for (const KernelGenerationSpec& kernels : software_.kernels) {
     if (kernels.chip != chip_.info.name) continue;
+    if (op.kind == OpKind::gemm || op.kind == OpKind::grouped_gemm ||
+        op.kind == OpKind::batched_gemm) {
+      const auto used = find_chain(efficiency_.gemm, op.format);
+      return used != efficiency_.gemm.end() && kernels.gemm.contains(used->first);
+    }
     if (op.kind == OpKind::attention_forward)
       return op.sequence > 1 && kernels.attention.contains("forward");
     if (op.kind == OpKind::attention_backward) return kernels.attention.contains("backward");

@@ -250,8 +250,7 @@ std::size_t distance_to(const SoftwareSpec& software, const std::string& generat
 }
 }  // namespace
 
-CurveSet::CurveSet(const ChipSpec& chip, const SoftwareSpec& software,
-                   const ModelledSeconds& modelled) {
+CurveSet::CurveSet(const ChipSpec& chip, const SoftwareSpec& software, const FactorOf& factor_of) {
   std::vector<const CurveSpec*> nearest;
   for (const CurveSpec& spec : chip.curves) nearest.push_back(&spec);
   std::stable_sort(nearest.begin(), nearest.end(), [&](const CurveSpec* a, const CurveSpec* b) {
@@ -264,7 +263,7 @@ CurveSet::CurveSet(const ChipSpec& chip, const SoftwareSpec& software,
     std::vector<double> residuals, work;
     for (const MeasuredPoint& point : measured_points(spec)) {
       features.push_back(curve_features(point.op, true));
-      residuals.push_back(std::log(point.seconds / modelled(spec, point.op)));
+      residuals.push_back(std::log(factor_of(spec, point)));
       work.push_back(kernel_work(point.op));
     }
     const std::string name =

@@ -51,9 +51,10 @@ class ResidualCurve {
 /// All curves of a chip, by operation and format, for one software profile.
 class CurveSet {
  public:
-  using ModelledSeconds = std::function<double(const CurveSpec&, const ComputeOp&)>;
+  /// Factor on both bounds of the roofline that gives a point's measured seconds.
+  using FactorOf = std::function<double(const CurveSpec&, const MeasuredPoint&)>;
   /// Throws InputError for a row of the wrong length or a value that is not above 0.
-  CurveSet(const ChipSpec&, const SoftwareSpec&, const ModelledSeconds&);
+  CurveSet(const ChipSpec&, const SoftwareSpec&, const FactorOf&);
   /// The curve of an operation and format, or null.
   [[nodiscard]] const ResidualCurve* find(std::string_view operation,
                                           std::string_view format) const;

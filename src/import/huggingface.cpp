@@ -670,6 +670,12 @@ class ConfigReader {
       m["latent"] = *latent;
       keys += ", moe_latent_size";
     }
+    const auto groups = integer({"n_group"}, 0), used = integer({"topk_group"}, 0);
+    if (groups && used && *used > 0 && *used < *groups) {
+      m["groups"] = *groups;
+      m["top_groups"] = *used;
+      keys += ", n_group, topk_group";
+    }
     if (blocks_.empty()) place(m, layers);
     put("moe", m, keys + ", shared experts and which layers have experts");
   }
@@ -767,6 +773,9 @@ class ConfigReader {
 
   void flags() {
     (*part_)["gated"] = !family_.has(kUngated);
+    if (const JsonValue* limit = find({"swiglu_limit"}, &key_); limit && !limit->text.empty())
+      put("activation_limit", number(limit->text, limit->span, "'swiglu_limit'", {0, 1e6, false}),
+          "key 'swiglu_limit'");
     if (flag({"tie_word_embeddings"}).value_or(family_.has(kTied)))
       (*part_)["tied_embedding"] = true;
     bool bias = family_.has(kBias);

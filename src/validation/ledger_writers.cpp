@@ -200,7 +200,8 @@ void write_markdown(std::ostream& out, const std::vector<Ledger>& ledgers,
          "is scored; rows that gave one say `calibration` and score nothing;\nrows whose inputs "
          "cannot be decided are `listed`, rows some of whose inputs follow a\nrule of the ledger "
          "are "
-         "`assumed`: they count, but a bound binds the rows whose inputs are all known. An error "
+         "`assumed`: a bound on the mean binds the rows whose inputs are all known,\nwhere they "
+         "are at least half of the scored ones, else all of them. An error "
          "is predicted over measured, less one.\n\n";
   if (!scatter.empty()) out << "![Predicted over measured](" << scatter << ")\n\n";
   write_overview(out, ledgers);

@@ -41,6 +41,10 @@ const char* group_words(GroupKind kind) {
       return "expert shard";
     case GroupKind::expert_replica:
       return "expert replica";
+    case GroupKind::expert_node:
+      return "expert node";
+    case GroupKind::expert_rail:
+      return "expert rail";
     case GroupKind::mirror:
       return "mirrored-stage";
   }

@@ -1,6 +1,7 @@
 #include "workload/layer_program.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,8 @@ Purpose purpose_of(GroupKind kind) {
     case GroupKind::context:
       return Purpose::cp;
     case GroupKind::expert:
+    case GroupKind::expert_node:
+    case GroupKind::expert_rail:
       return Purpose::ep;
     case GroupKind::data:
     case GroupKind::expert_data:
@@ -37,7 +40,7 @@ Stream stream_of(GroupKind kind) {
     case Purpose::cp:
       return Stream::comm_cp;
     case Purpose::ep:
-      return Stream::comm_ep;
+      return kind == GroupKind::expert_node ? Stream::comm_ep_node : Stream::comm_ep;
     default:
       return Stream::comm_dp;
   }
@@ -751,6 +754,54 @@ Routing routing(const ModelSpec& model, const ParallelLayout& l, const TrainingS
 }
 }  // namespace
 
+namespace {
+/// Probability that a token has at least one of its k experts among `part` of them, chosen without
+/// repetition from `top_groups` of `groups` equal groups of consecutive experts.
+double reached(const MoeSpec& moe, double part) {
+  const double group = static_cast<double>(moe.experts) / moe.groups;
+  const int used = std::min(moe.top_groups, moe.groups);
+  double missed_groups = 1, missed_experts = 1;
+  // Whole groups, each of which gets tokens when it is chosen; else a part of one.
+  const double whole = std::max(1.0, part / group);
+  for (int i = 0; i < used; ++i)
+    missed_groups *= std::max(0.0, moe.groups - whole - i) / (moe.groups - i);
+  if (moe.groups == 1) missed_groups = 0;
+  if (part < group || moe.groups == 1) {
+    const double candidates = group * used;
+    for (int i = 0; i < moe.top_k; ++i)
+      missed_experts *= std::max(0.0, candidates - part - i) / (candidates - i);
+  } else {
+    missed_experts = 0;
+  }
+  return (1 - missed_groups) * (1 - missed_experts);
+}
+}  // namespace
+
+/// Dispatch or combine of the tokens' rows of `width` elements. Every copy on its own is an
+/// all-to-all of them. Once per rank, R ranks in N nodes: between nodes one row per node that a
+/// token reaches, to the peer at the same place, which hands it on; within a node one row per rank
+/// reached, of the own tokens and of those that the peers sent (DeepEP, Hybrid-EP). Both at once.
+std::vector<std::uint32_t> LayerEmitter::exchange_tokens(Program& p, double width,
+                                                         double element_bytes) {
+  const MoeSpec& moe = *model_.moe;
+  const double rows = local_tokens_ * training_.expert_imbalance * width * element_bytes;
+  if (layout_.expert_dispatch == ExpertDispatch::every_copy)
+    return {start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, rows * moe.top_k)};
+  const double ranks = layout_.expert, near = layout_.expert_domain, nodes = ranks / near;
+  std::vector<std::uint32_t> slots;
+  if (nodes > 1)
+    slots.push_back(start(p, GroupKind::expert_rail, CollectiveType::ALL_TO_ALL,
+                          rows * nodes * reached(moe, moe.experts / nodes)));
+  if (near > 1)
+    slots.push_back(start(p, GroupKind::expert_node, CollectiveType::ALL_TO_ALL,
+                          rows * ranks * reached(moe, moe.experts / ranks)));
+  return slots;
+}
+
+void LayerEmitter::wait_all(Program& p, const std::vector<std::uint32_t>& slots) {
+  for (const std::uint32_t slot : slots) wait(p, slot);
+}
+
 /// The router, and for latent experts the projection of every token to their width.
 std::vector<LayerEmitter::Gemm> LayerEmitter::router_matrices() const {
   const double h = model_.hidden;
@@ -796,11 +847,11 @@ void LayerEmitter::experts_forward(Program& p) {
          3);  // softmax and top-k in FP32
   stream(p, "permute", (local_tokens_ + r.copies) * w * a, 1, "permute");
   // The shared experts run under the dispatch.
-  std::uint32_t sent = kNoSlot;
-  if (layout_.expert > 1)
-    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * dispatch);
+  std::vector<std::uint32_t> sent;
+  if (layout_.expert > 1) sent = exchange_tokens(p, w, dispatch);
+  if (!layout_.shared_expert_overlap) wait_all(p, std::exchange(sent, {}));
   if (moe.shared > 0) dense_ffn_forward(p, common_ffn(model_, true));
-  if (sent != kNoSlot) wait(p, sent);
+  wait_all(p, sent);
   if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
   grouped(p, expert_matrix(true, r.per_expert), "forward");
   expert_activation(p, r.rows, false);
@@ -808,8 +859,7 @@ void LayerEmitter::experts_forward(Program& p) {
   expert_biases(p, r.rows, false);
   if (etp > 1)
     communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
-  if (layout_.expert > 1)
-    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  if (layout_.expert > 1) wait_all(p, exchange_tokens(p, w, a));
   stream(p, "unpermute", (local_tokens_ + r.copies) * w * a, 1, "permute");
   if (moe.latent > 0) gemm_forward(p, latent_output());
 }
@@ -839,14 +889,14 @@ void LayerEmitter::experts_backward(Program& p) {
     gemm_wgrad(p, latent_output());
   }
   stream(p, "unpermute backward", (local_tokens_ + 2 * r.copies) * w * a, 1, "permute");
-  std::uint32_t sent = kNoSlot;
-  if (layout_.expert > 1)
-    sent = start(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  std::vector<std::uint32_t> sent;
+  if (layout_.expert > 1) sent = exchange_tokens(p, w, a);
+  if (!layout_.shared_expert_overlap) wait_all(p, std::exchange(sent, {}));
   if (moe.shared > 0) {
     if (recomputes(training_, "shared_experts")) dense_ffn_forward(p, common_ffn(model_, true));
     dense_ffn_backward(p, common_ffn(model_, true));
   }
-  if (sent != kNoSlot) wait(p, sent);
+  wait_all(p, sent);
   if (etp > 1) communicate(p, GroupKind::expert_tensor, CollectiveType::ALL_GATHER, r.rows * w * a);
   if (recomputes(training_, "moe_act")) expert_activation(p, r.rows, false);
   expert_biases(p, r.rows, true);
@@ -857,8 +907,7 @@ void LayerEmitter::experts_backward(Program& p) {
   if (weights) grouped(p, first, "wgrad");
   if (etp > 1)
     communicate(p, GroupKind::expert_tensor, CollectiveType::REDUCE_SCATTER, r.rows * w * a);
-  if (layout_.expert > 1)
-    communicate(p, GroupKind::expert, CollectiveType::ALL_TO_ALL, r.copies * w * a);
+  if (layout_.expert > 1) wait_all(p, exchange_tokens(p, w, a));
   stream(p, "permute backward", (local_tokens_ + r.copies) * w * a, 1, "permute");
   for (const Gemm& g : router_matrices()) {
     gemm_dgrad(p, g);
@@ -967,6 +1016,15 @@ void LayerEmitter::mtp_backward(Program& p) {
   scatter_output(p, 2.0 * model_.hidden);
 }
 
+namespace {
+/// FP16 optimizers keep 16-bit gradients' copies in FP32, which they unscale, clip and step with
+/// (Megatron-LM, Float16OptimizerWithFloat16Params; DeepSpeed's fused FP16 optimizer likewise).
+bool copies_gradients(const TrainingSpec& t) {
+  return t.formats.compute == "fp16" && format_bytes(t.formats.gradients) < 4 &&
+         master_bytes(t.formats) > 0;
+}
+}  // namespace
+
 std::uint32_t LayerEmitter::optimizer_op(double parameters) {
   // Adam reads the gradient, reads and writes two moments and the master weights, writes the
   // weights.
@@ -977,8 +1035,12 @@ std::uint32_t LayerEmitter::optimizer_op(double parameters) {
   op.kind = OpKind::memory;
   op.label = "optimizer";
   op.format = f.optimizer;
+  // Gradients of 16 bits have been copied to FP32 (clip_op); FP16 optimizers then copy the master
+  // weights to the weights.
+  const bool copied = copies_gradients(training_);
   op.memory_bytes =
-      parameters * (gradient_bytes_ + 2 * (2 * state + (master > 0 ? master : 0)) + weight);
+      parameters * ((copied ? 4 : gradient_bytes_) + 2 * (2 * state + (master > 0 ? master : 0)) +
+                    weight + (copied ? master : 0));
   return ops_.id(op);
 }
 
@@ -991,7 +1053,9 @@ std::uint32_t LayerEmitter::clip_op(double parameters) {
   op.label = "gradient norm and clipping";
   op.format = training_.formats.optimizer;
   const double unscale = training_.formats.compute == "fp16" ? 2 : 0;
-  op.memory_bytes = parameters * gradient_bytes_ * (3 + unscale);
+  const bool copied = copies_gradients(training_);
+  const double wide = copied ? 4 : gradient_bytes_;
+  op.memory_bytes = parameters * (wide * (3 + unscale) + (copied ? gradient_bytes_ + wide : 0.0));
   op.kernels = 3;
   return ops_.id(op);
 }

@@ -87,6 +87,8 @@ class LayerEmitter {
   void dense_ffn_forward(Program&, double width);
   void dense_ffn_backward(Program&, double width);
   void adapter(Program&, const Gemm&, bool column_parallel, bool backward);
+  std::vector<std::uint32_t> exchange_tokens(Program&, double width, double element_bytes);
+  void wait_all(Program&, const std::vector<std::uint32_t>& slots);
   void experts_forward(Program&);
   void expert_activation(Program&, double rows, bool backward);
   void expert_biases(Program&, double rows, bool backward);

@@ -168,6 +168,9 @@ void resolve_schedule(const ParallelismSpec& p, ParallelLayout& l) {
   if (l.virtual_stages == 1) l.virtual_stages = schedule_chunks(l.schedule);
   // Without expert parallelism there is nothing to overlap.
   l.expert_overlap = p.expert_overlap && l.expert > 1;
+  l.expert_dispatch = p.expert_dispatch;
+  l.shared_expert_overlap = p.shared_expert_overlap;
+  l.expert_domain = l.expert;  // one domain, unless the fabric says otherwise
 }
 
 void check_schedule(const ModelSpec& model, const ParallelismSpec& p, const ParallelLayout& l,

@@ -66,7 +66,7 @@ class ProgramLane {
       : program_(program), lane_(lane), first_slot_(first_slot), expert_(program.slots, false) {
     for (const Step& step : program.steps)
       if (step.kind == StepKind::start)
-        expert_[step.slot] = communications.at(step.index).group == GroupKind::expert;
+        expert_[step.slot] = purpose_of(communications.at(step.index).group) == Purpose::ep;
   }
 
   [[nodiscard]] bool ended() const { return ended_; }

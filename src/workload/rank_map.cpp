@@ -94,6 +94,9 @@ RankMap::RankMap(const ParallelLayout& l, std::string_view order) : devices_(l.d
   const auto shard = static_cast<std::uint32_t>(l.shard);
   const std::uint32_t replicas = std::max(1u, size(GroupKind::data) / shard);
   split(GroupKind::shard, GroupKind::replica, data, shard);
+  const auto& expert = varying_[static_cast<std::size_t>(GroupKind::expert)];
+  split(GroupKind::expert_node, GroupKind::expert_rail, expert,
+        static_cast<std::uint32_t>(l.expert_domain));
   split(GroupKind::expert_shard, GroupKind::expert_replica, experts_data,
         std::max(1u, size(GroupKind::expert_data) / replicas));
 }

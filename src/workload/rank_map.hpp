@@ -23,9 +23,11 @@ enum class GroupKind : std::uint8_t {
   replica,        ///< of `data`: who hold the same share
   expert_shard,   ///< of `expert_data`, likewise
   expert_replica,
-  mirror  ///< stages s and p - 1 - s, which hold the same layers in DualPipe
+  expert_node,  ///< of `expert`: who sit in one scale-up domain
+  expert_rail,  ///< who sit at the same place of their domains
+  mirror        ///< stages s and p - 1 - s, which hold the same layers in DualPipe
 };
-inline constexpr std::size_t kGroupKinds = 12;
+inline constexpr std::size_t kGroupKinds = 14;
 
 [[nodiscard]] bool valid_rank_order(std::string_view order);
 /// Dense and expert ranks must fall into the same pipeline stage.

@@ -55,6 +55,10 @@ const char* group_name(GroupKind kind) {
       return "expert-shard";
     case GroupKind::expert_replica:
       return "expert-replica";
+    case GroupKind::expert_node:
+      return "ep-node";
+    case GroupKind::expert_rail:
+      return "ep-rail";
     case GroupKind::mirror:
       return "mirror";
   }

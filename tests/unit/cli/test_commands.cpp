@@ -541,6 +541,22 @@ TEST_CASE("validate refuses names, suites and rows that do not exist", "[cli][va
   CHECK_THAT(invoke("validate t4-korthikanti-layer --row nobody").err, Contains("unknown-row"));
 }
 
+TEST_CASE("validate refuses overrides that no row can be run with, and writes nothing",
+          "[cli][validate]") {
+  const xpusim::test::TemporaryFolder folder;
+  for (const char* wrong : {"nope=1", "system.dgx-a100.nope=2", "training.micro_batch=many"}) {
+    const Outcome o =
+        invoke(fmt::format("validate t6-korthikanti-scaling --set {} --format markdown -o '{}'",
+                           wrong, folder.path().string()));
+    INFO(wrong);
+    CHECK(o.code == 2);
+    CHECK_THAT(o.err, Contains("row-refused"));
+    CHECK_THAT(o.err, Contains("--set:1:"));
+    CHECK(o.out.empty());
+    CHECK(std::filesystem::is_empty(folder.path()));
+  }
+}
+
 TEST_CASE("a missed bound exits 1 and says which ledger, the report is written all the same",
           "[cli][validate]") {
   const xpusim::test::TemporaryFolder folder;

@@ -91,7 +91,8 @@ TEST_CASE("configurations of shipped models count the same as the parts", "[impo
  "num_key_value_heads": 128, "intermediate_size": 18432, "moe_intermediate_size": 2048,
  "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "moe_layer_freq": 1,
  "first_k_dense_replace": 3, "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
- "qk_rope_head_dim": 64, "v_head_dim": 128, "num_nextn_predict_layers": 1, "vocab_size": 129280)"},
+ "n_group": 8, "topk_group": 4, "qk_rope_head_dim": 64, "v_head_dim": 128,
+ "num_nextn_predict_layers": 1, "vocab_size": 129280)"},
       {"deepseek-v2-lite", "deepseek_v2",
        R"("hidden_size": 2048, "num_hidden_layers": 27, "num_attention_heads": 16,
  "num_key_value_heads": 16, "intermediate_size": 10944, "moe_intermediate_size": 1408,
@@ -107,7 +108,8 @@ TEST_CASE("configurations of shipped models count the same as the parts", "[impo
       {"gpt-oss-20b", "gpt_oss",
        R"("hidden_size": 2880, "num_hidden_layers": 24, "num_attention_heads": 64,
  "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 2880, "num_local_experts": 32,
- "experts_per_token": 4, "sliding_window": 128, "attention_bias": true, "vocab_size": 201088)"},
+ "experts_per_token": 4, "sliding_window": 128, "attention_bias": true, "swiglu_limit": 7.0,
+ "vocab_size": 201088)"},
       {"gpt-3-6.7b", "gpt2",
        R"("n_embd": 4096, "n_layer": 32, "n_head": 32, "n_positions": 2048, "n_inner": null,
  "vocab_size": 50257)"},
@@ -133,6 +135,11 @@ TEST_CASE("configurations of shipped models count the same as the parts", "[impo
     CHECK(imported.count.mtp == count.mtp);
     CHECK(kv_bytes_per_sequence(imported.model, 4096) == kv_bytes_per_sequence(part, 4096));
     CHECK(mixers(imported.model) == mixers(part));
+    CHECK(imported.model.activation_limit == part.activation_limit);
+    if (part.moe) {
+      CHECK(imported.model.moe->groups == part.moe->groups);
+      CHECK(imported.model.moe->top_groups == part.moe->top_groups);
+    }
     CHECK(imported.result.notes.empty());
   }
 }
