@@ -25,12 +25,12 @@ enum class Stream : std::uint8_t {
   comm_tp,
   comm_cp,
   comm_ep,
-  comm_ep_node,  ///< what a dispatch moves within a node while it moves between nodes
   comm_pp_send,
   comm_pp_recv,
   comm_dp,
-  host,        ///< the rank's CPU (recorded traces)
-  comm_other,  ///< one queue for all traffic of a recorded trace
+  host,          ///< the rank's CPU (recorded traces)
+  comm_other,    ///< one queue for all traffic of a recorded trace
+  comm_ep_node,  ///< what a dispatch moves within a node while it moves between nodes
   none
 };
 

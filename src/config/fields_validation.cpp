@@ -110,10 +110,40 @@ void StructTable<ValidationSpec>::check(Decoder& d, const JsonValue& v, const st
                                         "there",
                                         column.name),
                             columns->items[i].span);
+      const auto first = std::find_if(ledger.columns.begin(), ledger.columns.end(),
+                                      [&](const LedgerColumn& c) { return c.name == column.name; });
+      if (first != ledger.columns.begin() + static_cast<std::ptrdiff_t>(i))
+        d.diagnostics.error("bad-column", fmt::format("two columns are called '{}'", column.name),
+                            columns->items[i].span, "rename one");
     }
+    const bool compares =
+        std::any_of(ledger.columns.begin(), ledger.columns.end(),
+                    [](const LedgerColumn& c) { return c.role == LedgerRole::reference; });
+    for (const LedgerMeasure& m : ledger.measures)
+      if (m.comparison == LedgerComparison::change && !compares)
+        d.diagnostics.error(
+            "bad-column",
+            fmt::format("measure '{}' compares rows, and no column says with which", m.name),
+            columns->span, "add a column of role \"reference\"");
+  }
+  if (const JsonValue* ordering = v.find("ordering"); ordering && ledger.ordering) {
+    if (!measured(ledger.ordering->measure))
+      d.diagnostics.error(
+          "unknown-measure",
+          fmt::format("`ordering` goes by no measure '{}'", ledger.ordering->measure),
+          ordering->span, "name one of `measures`");
+    std::vector<std::string> names = ledger.ordering->within;
+    names.push_back(ledger.ordering->by);
+    for (const std::string& name : names)
+      if (std::none_of(ledger.columns.begin(), ledger.columns.end(),
+                       [&](const LedgerColumn& c) { return c.name == name; }))
+        d.diagnostics.error("unknown-column", fmt::format("`ordering` names no column '{}'", name),
+                            ordering->span, "name one of `columns`");
   }
   const JsonValue* rows = v.find("rows");
   if (!rows) return;
+  if (rows->items.empty())
+    d.diagnostics.error("no-rows", "a ledger has at least one row", rows->span);
   for (std::size_t i = 0; i < ledger.rows.size(); ++i) {
     if (ledger.rows[i].size() == ledger.columns.size()) continue;
     d.diagnostics.error("bad-row",

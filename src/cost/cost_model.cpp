@@ -114,6 +114,8 @@ void CostModel::note(std::string text) const {
 std::vector<std::string> CostModel::notes() const { return notes_; }
 
 namespace {
+constexpr double kLongestKernel = 1e12;  ///< s: beyond it sums lose what is added to them
+
 double dies_per_device(const ChipSpec& chip, RankUnit rank) {
   return rank == RankUnit::die ? std::max(1, chip.dies.count) : 1;
 }
@@ -240,7 +242,9 @@ void CostModel::apply_curve(const ComputeOp& op, Bounds& b) const {
   double factor = residual.factor;
   // Only the shape dependence carries over where the level is another's: to the backward kernel
   // from the forward one, to a software generation from the one that was measured.
-  if ((op.kind == OpKind::attention_backward && !own) || generation_states_level(op))
+  // A grouped kernel's own curve says what it reaches beside the plain one: that stays.
+  const bool relative = own && op.kind == OpKind::grouped_gemm;
+  if ((op.kind == OpKind::attention_backward && !own) || (!relative && generation_states_level(op)))
     factor /= std::exp(curve->level());
   b.compute *= factor;
   b.memory *= factor;
@@ -309,6 +313,12 @@ OpCost CostModel::cost(const ComputeOp& op) const {
   const double launches =
       op.kernels * (op.kind == OpKind::gemm ? static_cast<double>(op.count) : 1.0);
   if (op.kind != OpKind::fixed) cost.duration += gap * launches;
+  if (!(cost.duration.value() < kLongestKernel))
+    throw InputError(
+        "duration-out-of-range",
+        fmt::format("{} would take {:.3g} s on {}", op.label.empty() ? "an operation" : op.label,
+                    cost.duration.value(), chip_.info.name),
+        "mend the rates, shares and times of the chip or of its software profile");
   const double active = chip_.power.active.value() / dies_per_device(chip_, options_.rank);
   cost.energy += Joules(active * cost.duration.value());
   return cost;

@@ -41,8 +41,10 @@ bool runs_kernels(const Task& task) {
 }
 
 std::string_view stream_word(Stream stream) {
-  constexpr std::string_view kWords[]{"compute", "comm tp", "comm cp", "comm ep",    "pp send",
-                                      "pp recv", "comm dp", "host",    "comm other", ""};
+  constexpr std::string_view kWords[]{"compute",    "comm tp",      "comm cp", "comm ep",
+                                      "pp send",    "pp recv",      "comm dp", "host",
+                                      "comm other", "comm ep node", ""};
+  static_assert(std::size(kWords) == static_cast<std::size_t>(Stream::none) + 1);
   return kWords[static_cast<std::size_t>(stream)];
 }
 

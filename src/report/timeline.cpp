@@ -34,8 +34,10 @@ std::string microseconds(std::int64_t ns) {
 }
 
 std::string_view thread_name(int tid) {
-  constexpr std::string_view kNames[]{"compute",    "tp", "cp",   "ep",           "pp send",
-                                      "pp receive", "dp", "host", "communication"};
+  constexpr std::string_view kNames[]{"compute",       "tp",         "cp", "ep",
+                                      "pp send",       "pp receive", "dp", "host",
+                                      "communication", "ep in node"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Stream::none));
   return tid >= kLaneTid ? "unqueued" : kNames[tid - 1];
 }
 

@@ -756,7 +756,9 @@ Routing routing(const ModelSpec& model, const ParallelLayout& l, const TrainingS
 
 namespace {
 /// Probability that a token has at least one of its k experts among `part` of them, chosen without
-/// repetition from `top_groups` of `groups` equal groups of consecutive experts.
+/// repetition from `top_groups` of `groups` equal groups of consecutive experts. Where routing
+/// picks groups by the scores of their experts (DeepSeek-V3), a chosen group nearly always gets
+/// tokens.
 double reached(const MoeSpec& moe, double part) {
   const double group = static_cast<double>(moe.experts) / moe.groups;
   const int used = std::min(moe.top_groups, moe.groups);
@@ -773,7 +775,8 @@ double reached(const MoeSpec& moe, double part) {
   } else {
     missed_experts = 0;
   }
-  return (1 - missed_groups) * (1 - missed_experts);
+  // Never more than the copies: on average top_k part / experts of them go there.
+  return std::min((1 - missed_groups) * (1 - missed_experts), moe.top_k * part / moe.experts);
 }
 }  // namespace
 

@@ -366,3 +366,43 @@ TEST_CASE("every shipped part is valid and has its sources", "[config][catalogue
     }
   }
 }
+
+TEST_CASE("a ledger that contradicts itself is refused at the place", "[config][validation]") {
+  // What replaces what in a ledger that is right.
+  struct Wrong {
+    const char *from, *to, *code, *place;
+  };
+  const std::string right = R"({
+  "schema": 1, "kind": "validation", "name": "t", "title": "T", "suite": "training", "source": "x",
+  "scenario": "ask",
+  "measures": [{"name": "time", "figure": "training.step_time_s", "unit": "s"}],
+  "ordering": {"measure": "time", "by": "case", "within": ["model"], "bound": 0.9},
+  "columns": [
+    {"name": "case", "role": "text"},
+    {"name": "model", "role": "set", "set": ["model"]},
+    {"name": "s", "role": "measured", "measure": "time"}
+  ],
+  "rows": [["a", "tiny", "1"]]
+})";
+  const auto outcome = [](std::string text) {
+    Catalogue parts = catalogue();
+    parts.add_text("scenarios/validation/t.json", std::move(text));
+    return message([&] { (void)parts.load<ValidationSpec>("t"); });
+  };
+  REQUIRE(outcome(right) == "no error");
+  const Wrong all[] = {
+      {R"([["a", "tiny", "1"]])", "[]", "no-rows", "t.json:11:11"},
+      {R"("measure": "time", "by")", R"("measure": "tim", "by")", "unknown-measure", "t.json:5:"},
+      {R"(["model"], "bound")", R"(["modle"], "bound")", "unknown-column", "t.json:5:"},
+      {R"("name": "s", "role")", R"("name": "case", "role")", "bad-column", "t.json:9:5"},
+      {R"("unit": "s")", R"("unit": "s", "comparison": "change")", "bad-column", "t.json:6:"},
+  };
+  for (const Wrong& w : all) {
+    std::string text = right;
+    text.replace(text.find(w.from), std::string(w.from).size(), w.to);
+    const std::string what = outcome(text);
+    INFO(what);
+    CHECK(what.find(w.code) != std::string::npos);
+    CHECK(what.find(w.place) != std::string::npos);
+  }
+}

@@ -10,6 +10,7 @@
 #include "cost/curves.hpp"
 #include "unit/cost/chips.hpp"
 #include "unit/cost/gemm_tables.hpp"
+#include "xpusim/config.hpp"
 #include "xpusim/cost.hpp"
 #include "xpusim/diagnostic.hpp"
 
@@ -309,6 +310,134 @@ TEST_CASE("the forward share of a generation leaves decode at what was measured"
   software.kernels.push_back({chip.info.name, {}, {{"forward", 0.8}}, 0});
   CHECK_THAT(CostModel(chip, software).cost(attention(1, 30000)).duration.value(),
              WithinRel(3e-4, 1e-9));
+}
+
+namespace {
+/// Draws more than its TDP where arithmetic runs at full clock: 400 W of 4 pJ per FLOP.
+ChipSpec hot_chip() {
+  ChipSpec chip = with_power();
+  chip.power.per_flop["bf16"] = JoulesPerFlop(4e-12);
+  return chip;
+}
+CurveSpec hot_curve(const char* operation, std::vector<double> point) {
+  CurveSpec curve{operation, "bf16", "", {std::move(point)}};
+  curve.sustained = true;
+  return curve;
+}
+}  // namespace
+
+TEST_CASE("a kernel measured hot runs under the TDP for as long as it was measured",
+          "[cost][closed-form]") {
+  for (const double times : {0.7, 1.0, 1.5, 4.0})
+    for (const CurveSpec& shape : {hot_curve("gemm", {12800, 12800, 16384, 1}),
+                                   hot_curve("grouped_gemm", {8, 4096, 4096, 4096, 1}),
+                                   hot_curve("attention_prefill", {1, 16384, 32, 8, 128, 1}),
+                                   hot_curve("attention_backward", {1, 16384, 32, 8, 128, 1})}) {
+      INFO(shape.operation << " " << times);
+      ChipSpec chip = hot_chip();
+      const ComputeOp op = measured_points(shape).front().op;
+      const double seconds = times * CostModel(chip, {}).cost(op).duration.value();
+      chip.curves.push_back(shape);
+      chip.curves[0].points[0].back() = seconds;
+      const OpCost hot = CostModel(chip, {}).cost(op);
+      CHECK(hot.measured);
+      CHECK_THAT(hot.duration.value(), WithinRel(seconds, 1e-6));
+      const OpCost cool = CostModel(chip, {}, {.burst = true}).cost(op);
+      // Below 400 W: 200 W + (E_c c^2 + E_m) / seconds, so that at full clock it takes c times as
+      // long.
+      const double arithmetic = hot.flops.value() * 4e-12,
+                   memory = hot.memory_bytes.value() * 1e-11;
+      const double c = std::min(1.0, std::sqrt((200 * seconds - memory) / arithmetic));
+      CHECK_THAT(hot.clock, WithinRel(c, 1e-6));
+      CHECK_THAT(cool.duration.value(), WithinRel(c * seconds, 1e-6));
+    }
+}
+
+TEST_CASE("what was measured hot does not depend on the cap of a job or on its bursts",
+          "[cost][closed-form]") {
+  ChipSpec chip = hot_chip();
+  const ComputeOp op = gemm(12800, 12800, 16384);
+  chip.curves.push_back(hot_curve(
+      "gemm", {12800, 12800, 16384, 1.2 * CostModel(chip, {}).cost(op).duration.value()}));
+  const OpCost cool = CostModel(chip, {}, {.burst = true}).cost(op);
+  REQUIRE(cool.clock == 1);
+  for (const double cap : {1000.0, 400.0, 350.0, 300.0, 260.0})
+    for (const bool burst : {false, true}) {
+      INFO(cap << " " << burst);
+      const OpCost capped = CostModel(chip, {}, {.power_cap = Watts(cap), .burst = burst}).cost(op);
+      REQUIRE(capped.clock > 0.2);
+      CHECK_THAT(capped.duration.value() * capped.clock, WithinRel(cool.duration.value(), 1e-9));
+    }
+}
+
+TEST_CASE("the B200 curves measured hot give their points back", "[cost][validation]") {
+  Catalogue catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs"}, .overrides = {}});
+  SoftwareSpec software = catalogue.load<SoftwareSpec>("nvidia-2025");
+  software.kernel_launch = software.graph_kernel_launch = Seconds(0);  // points are without gaps
+  ChipSpec chip = catalogue.load<ChipSpec>("nvidia-b200");
+  std::size_t curves = 0;
+  for (const CurveSpec& curve : chip.curves) {
+    if (!curve.sustained || curve.software != "nvidia-2025") continue;
+    // Several head dimensions have their own shape: what is asked for is that of 128.
+    const bool attention = curve.operation.starts_with("attention");
+    ChipSpec measured = chip;  // at the figures that the curve states
+    if (curve.peak.value() > 0) measured.peak[curve.format] = curve.peak;
+    if (curve.memory_bandwidth.value() > 0) measured.memory.bandwidth = curve.memory_bandwidth;
+    const CostModel cost(measured, software);
+    double mean = 0, count = 0;
+    for (const MeasuredPoint& p : measured_points(curve)) {
+      if (attention && p.op.head_dim != 128) continue;
+      mean += std::abs(cost.cost(p.op).duration.value() / p.seconds - 1);
+      ++count;
+    }
+    INFO(curve.operation);
+    REQUIRE(count > 0);
+    fmt::print("hot {:23}: mean {:.2f} %, {} points\n", curve.operation, 100 * mean / count, count);
+    CHECK(mean / count < 0.06);
+    ++curves;
+    // Each point alone: without the interpolation there is nothing left.
+    for (const std::vector<double>& point : curve.points) {
+      measured.curves = {curve};
+      measured.curves[0].points = {point};
+      const MeasuredPoint p = measured_points(measured.curves[0]).front();
+      CHECK_THAT(CostModel(measured, software).cost(p.op).duration.value(),
+                 WithinRel(p.seconds, 1e-6));
+    }
+  }
+  CHECK(curves == 4);
+}
+
+TEST_CASE("at the GEMM share that a software generation states, large shapes run",
+          "[cost][closed-form]") {
+  ChipSpec chip = round_numbers();
+  const ComputeOp large = gemm(12800, 12800, 16384), small = gemm(256, 1280, 1280);
+  const auto at_share = [&](double share, const ComputeOp& op) {
+    ChipSpec plain = round_numbers();
+    plain.efficiency.gemm["bf16"] = share;
+    return CostModel(plain, {}).cost(op).duration.value();
+  };
+  // Twice the level of 1.25 at the small shape.
+  chip.curves.push_back({"gemm",
+                         "bf16",
+                         "",
+                         {{256, 1280, 1280, 2.5 * at_share(1, small)},
+                          {12800, 12800, 16384, 1.25 * at_share(1, large)}}});
+  SoftwareSpec software;
+  software.kernels.push_back({chip.info.name, {{"bf16", 0.8}}, {}, 0});
+  const auto seconds = [&](const ComputeOp& op) {
+    return CostModel(chip, software).cost(op).duration.value();
+  };
+  CHECK_THAT(seconds(large), WithinRel(at_share(0.8, large), 1e-5));
+  CHECK_THAT(seconds(small), WithinRel(2 * at_share(0.8, small), 1e-5));
+  // A format without a peak of its own runs at the share of the wider one, stated here.
+  ComputeOp narrow = large;
+  narrow.format = "fp8";
+  CHECK_THAT(seconds(narrow), WithinRel(at_share(0.8, narrow), 1e-5));
+  // A share of another format, or of another chip, leaves the level that was measured.
+  software.kernels[0].gemm = {{"fp8", 0.8}};
+  CHECK_THAT(seconds(large), WithinRel(1.25 * at_share(1, large), 1e-5));
+  software.kernels[0] = {"another", {{"bf16", 0.8}}, {}, 0};
+  CHECK_THAT(seconds(large), WithinRel(1.25 * at_share(1, large), 1e-5));
 }
 
 TEST_CASE("a malformed curve is refused", "[cost][refusal]") {

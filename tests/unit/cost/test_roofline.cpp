@@ -201,3 +201,15 @@ TEST_CASE("more bandwidth or a higher peak is never slower, and no kernel beats 
     }
   }
 }
+
+TEST_CASE("a kernel that would take longer than sums can bear is refused", "[cost]") {
+  ComputeOp op;
+  op.kind = OpKind::memory;
+  op.label = "copy";
+  op.memory_bytes = 1e9;
+  op.efficiency = 1e-300;
+  const CostModel cost(round_numbers(), {});
+  CHECK_THROWS_AS(cost.cost(op), InputError);
+  op.efficiency = 1;
+  CHECK_NOTHROW(cost.cost(op));
+}

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -317,4 +321,250 @@ TEST_CASE("scans and permutations carry the efficiency of the software's kernels
       const bool scan = op.label.find("scan") != std::string::npos;
       CHECK(op.efficiency == (scan ? (backward ? 0.3 : 0.6) : 1.0));
     }
+}
+
+namespace {
+
+/// What a token dispatch is made of: `experts` over `ranks`, `domain` of them in a scale-up domain.
+struct Dispatch {
+  int experts, groups, top_groups, top_k;
+  int ranks, domain;
+};
+const std::vector<Dispatch> kDispatches = {
+    {64, 1, 1, 6, 16, 8},   {64, 1, 1, 6, 64, 8},  {128, 1, 1, 8, 32, 4},
+    {256, 8, 4, 8, 64, 8},  // DeepSeek-V3 on 8 nodes: a node holds one group
+    {256, 8, 4, 8, 16, 8},  // on 2 nodes: four groups
+    {256, 8, 4, 8, 128, 8}, {160, 8, 3, 6, 32, 8},  // on 16 nodes: half of one, DeepSeek-V2
+};
+
+LayerCase dispatched(const Dispatch& d, ExpertDispatch how) {
+  LayerCase c;
+  c.model = small_moe();
+  c.model.moe = MoeSpec{d.experts, d.top_k, 1, 128, 1};
+  c.model.moe->groups = d.groups;
+  c.model.moe->top_groups = d.top_groups;
+  c.layer.moe = true;
+  c.parallelism.expert = d.ranks;
+  c.parallelism.expert_dispatch = how;
+  c.training.global_batch = d.ranks;
+  return c;
+}
+
+/// The program of a layer, and what it communicates.
+struct Emitted {
+  Program program;
+  CommunicationTable communications;
+  std::vector<ComputeOp> ops;
+
+  Emitted(const LayerCase& c, int ranks, int domain, bool backward) {
+    ParallelLayout layout =
+        resolve_layout(c.model, c.parallelism, c.training, static_cast<std::uint32_t>(ranks));
+    layout.expert_domain = domain;
+    OpTable table;
+    LayerEmitter emitter(c.model, layout, c.training, c.software, table, communications);
+    if (backward)
+      emitter.layer_backward(program, c.layer, false);
+    else
+      emitter.layer_forward(program, c.layer);
+    ops = table.take();
+  }
+  /// Bytes of every communication of a kind of group, in order.
+  [[nodiscard]] std::vector<double> bytes(GroupKind kind) const {
+    std::vector<double> found;
+    for (const Step& step : program.steps)
+      if (step.kind == StepKind::start && communications.at(step.index).group == kind) {
+        CHECK(communications.at(step.index).type == CollectiveType::ALL_TO_ALL);
+        found.push_back(communications.at(step.index).bytes);
+      }
+    return found;
+  }
+};
+
+/// C(n, k)
+double choose(double n, int k) {
+  double ways = 1;
+  for (int i = 0; i < k; ++i) ways *= std::max(0.0, n - i) / (i + 1);
+  return ways;
+}
+
+/// Probability that a token reaches `part` experts: part of one group, or whole groups, any of
+/// which gets a token that chose it.
+double reach(const Dispatch& d, int part) {
+  const int group = d.experts / d.groups;
+  if (d.groups > 1 && part >= group)
+    return 1 - choose(d.groups - part / group, d.top_groups) / choose(d.groups, d.top_groups);
+  const double candidates = group * d.top_groups;
+  return double(d.top_groups) / d.groups *
+         (1 - choose(candidates - part, d.top_k) / choose(candidates, d.top_k));
+}
+
+/// How `tokens` tokens choose: groups at random, or (DeepSeek-V3, arXiv 2412.19437, section 2.1.2)
+/// those whose two best experts score most, and of them the best experts. The share of parts of
+/// `part` experts that a token reaches.
+double drawn(const Dispatch& d, int part, bool by_score, int tokens) {
+  std::mt19937 random(17);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  const int group = d.experts / d.groups;
+  double reached = 0;
+  std::vector<double> score(static_cast<std::size_t>(d.experts));
+  std::vector<int> groups(static_cast<std::size_t>(d.groups));
+  for (int token = 0; token < tokens; ++token) {
+    for (double& s : score) s = uniform(random);
+    std::vector<double> rank;
+    for (int g = 0; g < d.groups; ++g) {
+      double best = 0, second = 0;
+      for (int e = g * group; e < (g + 1) * group; ++e) {
+        const double s = score[std::size_t(e)];
+        second = std::max(second, std::min(best, s));
+        best = std::max(best, s);
+      }
+      rank.push_back(by_score ? best + second : uniform(random));
+    }
+    std::iota(groups.begin(), groups.end(), 0);
+    std::sort(groups.begin(), groups.end(),
+              [&](int a, int b) { return rank[std::size_t(a)] > rank[std::size_t(b)]; });
+    std::vector<int> candidates;
+    for (int i = 0; i < d.top_groups; ++i)
+      for (int e = 0; e < group; ++e) candidates.push_back(groups[std::size_t(i)] * group + e);
+    std::partial_sort(candidates.begin(), candidates.begin() + d.top_k, candidates.end(),
+                      [&](int a, int b) { return score[std::size_t(a)] > score[std::size_t(b)]; });
+    std::vector<bool> hit(std::size_t(d.experts / part));
+    for (int i = 0; i < d.top_k; ++i) hit[std::size_t(candidates[std::size_t(i)] / part)] = true;
+    reached += double(std::count(hit.begin(), hit.end(), true));
+  }
+  return reached / tokens / (d.experts / part);
+}
+
+}  // namespace
+
+TEST_CASE("dispatch once per rank sends one row per node and one per rank that a token reaches",
+          "[workload][closed-form]") {
+  for (const Dispatch& d : kDispatches)
+    for (const char* format : {"", "fp8"})
+      for (const bool backward : {false, true}) {
+        INFO(d.experts << " experts on " << d.ranks << " ranks, " << format << " " << backward);
+        LayerCase c = dispatched(d, ExpertDispatch::once_per_rank);
+        c.training.formats.dispatch = format;
+        const Emitted e(c, d.ranks, d.domain, backward);
+        const int nodes = d.ranks / d.domain;
+        // 128 tokens of 256 values; dispatch forward in its format, all else in 2 bytes.
+        const double first = 128 * 256 * (*format && !backward ? 1 : 2), rest = 128 * 256 * 2;
+        const double rail = nodes * reach(d, d.experts / nodes);
+        const double node = d.ranks * reach(d, d.experts / d.ranks);
+        const std::vector<double> over = e.bytes(GroupKind::expert_rail);
+        const std::vector<double> within = e.bytes(GroupKind::expert_node);
+        REQUIRE(over.size() == 2);
+        REQUIRE(within.size() == 2);
+        CHECK_THAT(over[0], WithinRel(first * rail, 1e-9));
+        CHECK_THAT(over[1], WithinRel(rest * rail, 1e-9));
+        CHECK_THAT(within[0], WithinRel(first * node, 1e-9));
+        CHECK_THAT(within[1], WithinRel(rest * node, 1e-9));
+        CHECK(e.bytes(GroupKind::expert).empty());
+        // Never more than every copy on its own.
+        const std::vector<double> copies =
+            Emitted(dispatched(d, ExpertDispatch::every_copy), d.ranks, d.domain, backward)
+                .bytes(GroupKind::expert);
+        REQUIRE(copies.size() == 2);
+        CHECK_THAT(copies[1], WithinRel(rest * d.top_k, 1e-9));
+        CHECK(over[1] <= copies[1]);
+        CHECK(within[1] <= copies[1]);
+        CHECK(over[1] <= within[1] * (1 + 1e-9));
+      }
+}
+
+TEST_CASE("the parts that a token reaches are those of tokens drawn at random", "[workload]") {
+  const int tokens = 20000;
+  for (const Dispatch& d : kDispatches) {
+    INFO(d.experts << " experts on " << d.ranks << " ranks");
+    const Emitted e(dispatched(d, ExpertDispatch::once_per_rank), d.ranks, d.domain, false);
+    const int nodes = d.ranks / d.domain;
+    const auto check = [&](double bytes, int parts) {
+      const int part = d.experts / parts;
+      // Groups that are chosen for their best experts get tokens; those drawn at random may not.
+      const bool whole_groups = d.groups > 1 && part >= d.experts / d.groups;
+      INFO(part << " experts each");
+      CHECK_THAT(bytes / (128 * 256 * 2) / parts,
+                 WithinRel(drawn(d, part, whole_groups, tokens), 0.02));
+    };
+    check(e.bytes(GroupKind::expert_rail).at(0), nodes);
+    check(e.bytes(GroupKind::expert_node).at(0), d.ranks);
+  }
+}
+
+TEST_CASE("dispatch in one domain, or between ranks that have none, is one exchange",
+          "[workload][closed-form]") {
+  const Dispatch d{64, 1, 1, 6, 8, 8};
+  const LayerCase c = dispatched(d, ExpertDispatch::once_per_rank);
+  const double bytes = 128 * 256 * 2 * 8 * (1 - choose(64 - 8, 6) / choose(64, 6));
+  for (const bool backward : {false, true}) {
+    const Emitted one(c, 8, 8, backward), none(c, 8, 1, backward);
+    CHECK(one.bytes(GroupKind::expert_rail).empty());
+    CHECK(none.bytes(GroupKind::expert_node).empty());
+    const std::vector<double> within = one.bytes(GroupKind::expert_node);
+    const std::vector<double> between = none.bytes(GroupKind::expert_rail);
+    REQUIRE(within.size() == 2);
+    REQUIRE(between.size() == 2);
+    for (const double b : {within[0], within[1], between[0], between[1]})
+      CHECK_THAT(b, WithinRel(bytes, 1e-12));
+  }
+}
+
+TEST_CASE("shared experts run under the dispatch, or wait for it", "[workload]") {
+  for (const ExpertDispatch how : {ExpertDispatch::every_copy, ExpertDispatch::once_per_rank})
+    for (const bool backward : {false, true})
+      for (const bool overlap : {true, false}) {
+        INFO(int(how) << " " << backward << " " << overlap);
+        LayerCase c = dispatched({64, 1, 1, 6, 16, 8}, how);
+        c.parallelism.shared_expert_overlap = overlap;
+        const Emitted e(c, 16, 8, backward);
+        const auto expert = [&](const Step& s) {
+          return s.kind == StepKind::start &&
+                 purpose_of(e.communications.at(s.index).group) == Purpose::ep;
+        };
+        const std::vector<Step>& steps = e.program.steps;
+        auto at = std::find_if(steps.begin(), steps.end(), expert);
+        std::vector<std::uint32_t> slots;
+        for (; at != steps.end() && expert(*at); ++at) slots.push_back(at->slot);
+        REQUIRE(slots.size() == (how == ExpertDispatch::every_copy ? 1 : 2));
+        // Kernels between the start of the dispatch and the last wait for it.
+        std::size_t under = 0, waits = 0;
+        for (; waits < slots.size(); ++at) {
+          REQUIRE(at != steps.end());
+          if (at->kind == StepKind::run) ++under;
+          if (at->kind == StepKind::wait && std::count(slots.begin(), slots.end(), at->slot) > 0)
+            ++waits;
+        }
+        // Forward: two matrices and the activation; backward the gradients of both, too.
+        CHECK(under == (!overlap ? 0 : backward ? 5 : 3));
+        // The grouped kernels come after in any case.
+        while (at != steps.end() && at->kind != StepKind::run) ++at;
+        REQUIRE(at != steps.end());
+        CHECK((e.ops[at->index].label.find("experts") != std::string::npos) == overlap);
+      }
+}
+
+TEST_CASE("FP16 optimizers move 60 bytes per parameter where gradients are FP16",
+          "[workload][closed-form]") {
+  const auto bytes = [](const char* compute, const char* gradients) {
+    LayerCase c;
+    c.training.formats = {};
+    c.training.formats.compute = compute;
+    c.training.formats.weights = compute;
+    c.training.formats.gradients = gradients;
+    const ParallelLayout layout = resolve_layout(c.model, c.parallelism, c.training, 8);
+    OpTable table;
+    CommunicationTable communications;
+    LayerEmitter emitter(c.model, layout, c.training, c.software, table, communications);
+    const std::uint32_t clip = emitter.clip_op(1e6), step = emitter.optimizer_op(1e6);
+    const std::vector<ComputeOp> ops = table.take();
+    return std::pair(ops[clip].memory_bytes / 1e6, ops[step].memory_bytes / 1e6);
+  };
+  // Copied to FP32: 2 + 4; unscaled, read for the norm and clipped: 5 * 4. Adam: the gradient 4,
+  // two moments and the master weights twice 12, the weights 2, copied from the master weights 4.
+  CHECK(bytes("fp16", "fp16") == std::pair(26.0, 34.0));
+  // FP32 gradients need no copy: 5 * 4, and 4 + 24 + 2.
+  CHECK(bytes("fp16", "fp32") == std::pair(20.0, 30.0));
+  // BF16 has no loss scale, and no copies.
+  CHECK(bytes("bf16", "fp32") == std::pair(12.0, 30.0));
+  CHECK(bytes("bf16", "bf16") == std::pair(6.0, 28.0));
 }

@@ -292,3 +292,33 @@ TEST_CASE("an unfolded step has every rank", "[workload]") {
       build_training_step(model("Llama-3.1-405B"), p, t, small_fabric(64, 8), {}, {.fold = false});
   CHECK(graph.ranks.size() == 512);
 }
+
+TEST_CASE("tokens are dispatched within the scale-up domains that the fabric has", "[workload]") {
+  using Members = std::vector<DeviceId>;
+  const auto groups = [](int nodes, int tensor, int expert, int expert_tensor = 1) {
+    ModelSpec m = small_moe();
+    m.moe->experts = 16;
+    ParallelismSpec p = parallelism(tensor, 1);
+    p.expert = expert;
+    p.expert_tensor = expert_tensor;
+    p.expert_dispatch = ExpertDispatch::once_per_rank;
+    const TaskGraph graph = build_training_step(m, p, small_training(), small_fabric(nodes, 8), {});
+    validate(graph);
+    std::pair<Members, Members> found;  // within a domain, between domains
+    for (const CollectiveOp& op : graph.collectives) {
+      const auto& group = graph.groups[op.group];
+      if (group.name.starts_with("ep-node")) found.first = group.classes[0];
+      if (group.name.starts_with("ep-rail")) found.second = group.classes[0];
+    }
+    return found;
+  };
+  const Members node = {0, 1, 2, 3, 4, 5, 6, 7}, none;
+  // EP 16 on two nodes: the domain is a node's 8, and rank i of one meets rank i of the other.
+  CHECK(groups(2, 1, 16) == std::pair(node, Members{0, 8}));
+  CHECK(groups(2, 1, 8) == std::pair(node, none));
+  CHECK(groups(1, 1, 8) == std::pair(node, none));
+  // Experts split 4 ways: two expert ranks in a node.
+  CHECK(groups(4, 4, 8, 4) == std::pair(Members{0, 4}, Members{0, 8, 16, 24}));
+  // One rank in every node: the plane that joins all is the fastest, for the whole group.
+  CHECK(groups(2, 8, 2, 8) == std::pair(Members{0, 8}, none));
+}
