@@ -82,7 +82,7 @@ class CostModel {
  private:
   struct Bounds;  ///< the two sides of the roofline of one kernel
   void apply_generation();
-  /// Whether the software generation states the efficiency of this attention kernel itself.
+  /// Whether the software generation states the efficiency of this GEMM or attention kernel itself.
   [[nodiscard]] bool generation_states_level(const ComputeOp&) const;
   [[nodiscard]] std::string resolve_format(const std::string& format) const;
   [[nodiscard]] double gemm_efficiency(const std::string& format) const;

@@ -407,6 +407,42 @@ TEST_CASE("the B200 curves measured hot give their points back", "[cost][validat
   CHECK(curves == 4);
 }
 
+TEST_CASE("shares of kernel families give back the benchmarks that they come from",
+          "[cost][validation]") {
+  Catalogue catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs"}, .overrides = {}});
+  const SoftwareSpec& software = catalogue.load<SoftwareSpec>("nvidia-2025");
+  const CostModel cost(catalogue.load<ChipSpec>("nvidia-b200"), software, {.burst = true});
+  // Mamba-2 on B200 (cudnn-frontend, mamba2/b200): 4,096 tokens, 64 heads of 64, one group of 64
+  // states, chunks of 32; one FP32 state of 64 x 64 x 64 per chunk.
+  const double tokens = 4096, values = 64 * 64, channels = values + 2 * 64;
+  const double states = tokens / 32 * 64 * 64 * 64 * 4;
+  const auto seconds = [&](const char* family, double value_passes, double state_passes,
+                           int kernels) {
+    ComputeOp op;
+    op.kind = OpKind::memory;
+    op.label = family;
+    op.memory_bytes = tokens * (channels + value_passes * values) * 2 + state_passes * states;
+    op.kernels = kernels;
+    op.efficiency = software.kernel_efficiency.at(family);
+    return cost.cost(op).duration.value();
+  };
+  CHECK(seconds("scan", 2, 4, 5) == Approx(141.1e-6).epsilon(0.01));
+  CHECK(seconds("scan_backward", 9, 10, 8) == Approx(674.5e-6).epsilon(0.01));
+}
+
+TEST_CASE("accumulation in FP32 costs under the power limit what was measured hot",
+          "[cost][validation]") {
+  Catalogue catalogue({.roots = {XPUSIM_SOURCE_DIR "/configs"}, .overrides = {}});
+  const CostModel cost(catalogue.load<ChipSpec>("nvidia-b200"),
+                       catalogue.load<SoftwareSpec>("nvidia-2025"));
+  // SimuMax: 0.468 of the peak where the result is added to an FP32 matrix, 0.502 where it is not.
+  ComputeOp plain = gemm(8192, 8192, 8192), added = plain;
+  added.accumulate = true;
+  added.output_bytes = 8;
+  CHECK(cost.cost(plain).duration / cost.cost(added).duration ==
+        Approx(0.468 / 0.502).epsilon(0.01));
+}
+
 TEST_CASE("at the GEMM share that a software generation states, large shapes run",
           "[cost][closed-form]") {
   ChipSpec chip = round_numbers();
